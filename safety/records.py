@@ -1,0 +1,186 @@
+"""The frozen values that pass between the stages of a cycle; nothing here decides anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What the protocol says of a reading."""
+
+    GOOD = "good"
+    UNCERTAIN = "uncertain"
+    BAD = "bad"
+    MISSING = "missing"  # the read itself failed: the value is unknown, never zero
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One point as it was read. ``value`` is None when there is none; ``received_at_s`` is plant time [s]."""
+
+    signal: str
+    value: float | None
+    status: Status
+    received_at_s: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The process image at one instant of plant time: every declared point, readable or not."""
+
+    taken_at_s: float
+    readings: Mapping[str, Reading]
+
+
+class FaultCause(StrEnum):
+    """Why the gate refused a reading."""
+
+    MISSING = "missing"
+    BAD_STATUS = "bad_status"
+    STALE = "stale"
+    NOT_FINITE = "not_finite"
+    IMPLAUSIBLE = "implausible"
+    TOO_FAST = "too_fast"
+    STUCK = "stuck"
+    DISAGREES = "disagrees"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A reading that the gate refused, and why in words."""
+
+    signal: str
+    cause: FaultCause
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """What the gate let through, by signal; a signal that is not in ``values`` is unknown."""
+
+    taken_at_s: float
+    values: Mapping[str, float]
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """States, loads and slow offsets of the reduced model, by name with unit suffix; ``valid`` is False while too little is known."""
+
+    at_s: float
+    states: Mapping[str, float]
+    loads_kw: Mapping[str, float]
+    offsets: Mapping[str, float]
+    valid: bool
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """A forecast quantity on the forecast's time grid: median and the 10 % and 90 % quantiles."""
+
+    low: tuple[float, ...]
+    median: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Quantities ahead, by signal (``hall-a.it_load_kw``, ``weather.oa_wetbulb_c``), at ``made_at_s + k * step_s``, k = 0 .. n-1."""
+
+    made_at_s: float
+    step_s: float
+    series: Mapping[str, Quantiles]
+
+
+class Source(StrEnum):
+    """Who proposes."""
+
+    PLAN = "plan"
+    CORRECTED = "corrected"
+    RESET = "reset"
+    KEEP = "keep"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Setpoints asked for, by setpoint name without role; an unsolved proposal has none.
+
+    ``ahead`` is the rest of the plan (setpoints a step of the tracker each), ``predicted`` what the model expects one cycle ahead, ``binding``
+    the limits that held the plan with their multipliers.
+    """
+
+    source: Source
+    made_at_s: float
+    solved: bool
+    setpoints: Mapping[str, float]
+    says: str = ""
+    iterations: int = 0
+    objective: float | None = None
+    ahead: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    predicted: Mapping[str, float] = field(default_factory=dict)
+    binding: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the envelope must know to judge: accepted measurements, what is in force, time since the last verdict [s], and what was in force then."""
+
+    at_s: float
+    elapsed_s: float
+    measured: Mapping[str, float]
+    in_force: Mapping[str, float]
+    """Effective setpoints as read from the plant (or last written, where a site has no effective point)."""
+    writable: frozenset[str]
+    """Setpoints that are ours to move now: declared, authority not in hand."""
+    authority_share: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """One change that a rule of the envelope made; ``permitted`` None means that nothing may be written to that signal."""
+
+    rule: str
+    signal: str
+    asked: float
+    permitted: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What may be written, by setpoint, with every intervention."""
+
+    permitted: Mapping[str, float]
+    interventions: tuple[Intervention, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is written in this cycle: changed requests by signal, or a hand-back."""
+
+    writes: Mapping[str, float]
+    hand_back: bool = False
+
+
+class Outcome(StrEnum):
+    """What became of one write."""
+
+    VERIFIED = "verified"
+    REFUSED = "refused"
+    NOT_READ_BACK = "not_read_back"
+    DIFFERS = "differs"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a command, by signal, and what was read back."""
+
+    at_s: float
+    outcomes: Mapping[str, Outcome]
+    read_back: Mapping[str, float] = field(default_factory=dict)
+    says: str = ""
