@@ -1,0 +1,252 @@
+"""A site's description as frozen values: what ``site.toml`` may say, with units in each name and the allowed range in each type.
+
+The daemon, the simulator and the optimiser all read a site through these. True parameters of a simulated machine are not here: they
+stand in ``plant.toml`` and only the simulator reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Celsius = Annotated[float, Field(ge=-40, le=120, allow_inf_nan=False)]
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class About:
+    """Where the site is."""
+
+    __pydantic_config__ = _STRICT
+    name: Name
+    time_zone: str = "UTC"
+    pressure_kpa: Annotated[float, Field(ge=60, le=110)] = 101.325
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Whose clock the daemon follows: ``wall``, or ``point`` (the signal ``bas.clock_s``; bench only)."""
+
+    __pydantic_config__ = _STRICT
+    source: Literal["wall", "point"] = "wall"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Periods in plant time [s]; limits of I/O and solver in wall time [s]."""
+
+    __pydantic_config__ = _STRICT
+    cycle_s: Annotated[float, Field(ge=10, le=900)] = 300.0
+    guard_s: Annotated[float, Field(ge=1, le=30)] = 5.0
+    read_timeout_wall_s: Positive = 2.0
+    write_timeout_wall_s: Positive = 2.0
+    plan_deadline_wall_s: Positive = 4.0
+    solver_time_limit_wall_s: Positive = 3.0
+    solver_iterations: Annotated[int, Field(ge=5, le=3000)] = 150
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The heartbeat that keeps authority, and the time-out after which the BAS takes it back (safety.md section 6)."""
+
+    __pydantic_config__ = _STRICT
+    heartbeat_period_s: Annotated[float, Field(ge=1, le=30)] = 5.0
+    bas_timeout_s: Annotated[float, Field(ge=10, le=120)] = 30.0
+    proven: bool = False
+    owner_id: Annotated[int, Field(ge=1, le=65535)] = 1
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """How far the operator's trust may go; ``simulated`` sites may be started at any stage."""
+
+    __pydantic_config__ = _STRICT
+    simulated: bool = False
+    return_after_healthy_cycles: Annotated[int, Field(ge=1, le=100)] = 3
+
+
+@dataclass(frozen=True)
+class Persistence:
+    """Where the daemon keeps its journal and its socket."""
+
+    __pydantic_config__ = _STRICT
+    directory: Path = Path("/var/lib/coldaisle")
+    socket: Path = Path("/run/coldaisle/control.sock")
+
+
+@dataclass(frozen=True)
+class Money:
+    """Tariff, carbon and water prices the plan minimises beside energy."""
+
+    __pydantic_config__ = _STRICT
+    energy_price_per_kwh: NonNegative = 0.094  # USD/kWh, Frontier accounting price (physics 8)
+    peak_price_per_kwh: NonNegative | None = None
+    peak_hours_local: tuple[Annotated[int, Field(ge=0, le=24)], Annotated[int, Field(ge=0, le=24)]] = (16, 21)
+    carbon_kg_per_kwh: NonNegative = 0.363  # PJM hourly mean 2022 (physics 8)
+    carbon_price_per_kg: NonNegative = 0.0
+
+
+@dataclass(frozen=True)
+class Device:
+    """One peer on the wire."""
+
+    __pydantic_config__ = _STRICT
+    protocol: Literal["modbus", "opcua"]
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 502
+    path: str = "/"  # of an OPC UA endpoint
+    max_registers: Annotated[int, Field(ge=1, le=125)] = 100  # in one request
+    max_gap_registers: Annotated[int, Field(ge=0, le=60)] = 8  # holes a block may read across
+
+
+@dataclass(frozen=True)
+class Hall:
+    """An air-cooled hall with its CRAH group; its rows are named ``<hall>-r01`` and so on."""
+
+    __pydantic_config__ = _STRICT
+    name: Name
+    it_capacity_kw: Positive
+    row_count: Annotated[int, Field(ge=1, le=100)]
+    racks_per_row: Annotated[int, Field(ge=1, le=100)]
+    crah_count: Annotated[int, Field(ge=1, le=200)]
+    crah_air_flow_kgs: Positive  # of all CRAHs together at full speed
+    plant: Name | None = None  # the chilled-water plant that serves it
+    inlet_class: Literal["A1", "A2", "A3", "A4"] = "A1"
+    tape: bool = False
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Returns the equipment names of the hall's rows."""
+        return tuple(f"{self.name}-r{i + 1:02d}" for i in range(self.row_count))
+
+
+@dataclass(frozen=True)
+class Chiller:
+    """A chiller as its name plate and its data sheet state it."""
+
+    __pydantic_config__ = _STRICT
+    name: Name
+    plant: Name
+    capacity_kw: Positive
+    kind: Literal["vsd_centrifugal", "constant_speed_centrifugal", "positive_displacement"] = "vsd_centrifugal"
+    evaporator_flow_kgs: Positive = 60.6
+    condenser_flow_kgs: Positive = 68.1
+    evaporator_flow_min_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    lift_min_k: Positive = 8.0
+    lift_max_k: Positive = 25.0
+    chws_min_c: Celsius = 5.0
+    chws_max_c: Celsius = 18.0
+
+
+@dataclass(frozen=True)
+class Tower:
+    """One cell of a cooling tower."""
+
+    __pydantic_config__ = _STRICT
+    name: Name
+    plant: Name
+    water_flow_kgs: Positive
+    fan_power_kw: Positive
+    fan_min_pct: Annotated[float, Field(ge=0, le=100)] = 25.0
+
+
+@dataclass(frozen=True)
+class PumpGroup:
+    """Equal pumps in parallel: chilled water (``chw``) or condenser water (``cw``)."""
+
+    __pydantic_config__ = _STRICT
+    name: Name
+    plant: Name
+    serves: Literal["chw", "cw"]
+    count: Annotated[int, Field(ge=1, le=32)]
+    flow_kgs: Positive  # of each at design
+    power_kw: Positive  # of each at design
+
+
+@dataclass(frozen=True)
+class Economiser:
+    """A waterside economiser in series upstream of the chillers."""
+
+    __pydantic_config__ = _STRICT
+    name: Name
+    plant: Name
+    heat_kw: Positive
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A chilled-water plant; its machines name it."""
+
+    __pydantic_config__ = _STRICT
+    name: Name
+    chw_flow_kgs: Positive  # at design
+    loop_volume_m3: Positive
+    chw_dp_min_kpa: Positive = 34.5  # G36 5.20.5.2
+    chw_dp_max_kpa: Positive = 150.0
+
+
+@dataclass(frozen=True)
+class SetpointRange:
+    """What the site allows of one setpoint; it narrows the limits of ``safety.limits``, never widens them."""
+
+    __pydantic_config__ = _STRICT
+    low: float
+    high: float
+    own: float  # what the BAS would use by itself, also the start of a reset
+    raise_per_min: Positive | None = None
+    lower_per_min: Positive | None = None
+    deadband: NonNegative = 0.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Narrowings of the envelope's own limits; None keeps the default of ``safety.limits``."""
+
+    __pydantic_config__ = _STRICT
+    inlet_recommended_c: Annotated[float, Field(ge=18, le=27)] | None = None
+    inlet_allowable_c: Annotated[float, Field(ge=20, le=45)] | None = None
+    dewpoint_max_c: Annotated[float, Field(ge=0, le=15)] | None = None
+    dewpoint_margin_k: Annotated[float, Field(ge=2, le=10)] | None = None
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """The tracker's grid and margins."""
+
+    __pydantic_config__ = _STRICT
+    model: Path = Path("model.json")  # beside site.toml unless absolute
+    step_s: Annotated[float, Field(ge=60, le=900)] = 300.0
+    horizon_steps: Annotated[int, Field(ge=4, le=96)] = 24
+    inlet_margin_k: Annotated[float, Field(ge=0, le=5)] = 1.0  # below the recommended limit; the resets get the same
+
+
+@dataclass(frozen=True)
+class Site:
+    """A whole site. ``directory`` is where it was read from."""
+
+    __pydantic_config__ = _STRICT
+    site: About
+    clock: Clock = field(default_factory=Clock)
+    timing: Timing = field(default_factory=Timing)
+    lease: Lease = field(default_factory=Lease)
+    rollout: Rollout = field(default_factory=Rollout)
+    persistence: Persistence = field(default_factory=Persistence)
+    money: Money = field(default_factory=Money)
+    limits: Limits = field(default_factory=Limits)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    device: Mapping[Name, Device] = field(default_factory=dict)
+    plant: tuple[Plant, ...] = ()
+    hall: tuple[Hall, ...] = ()
+    chiller: tuple[Chiller, ...] = ()
+    tower: tuple[Tower, ...] = ()
+    pump: tuple[PumpGroup, ...] = ()
+    economiser: tuple[Economiser, ...] = ()
+    setpoint: Mapping[str, SetpointRange] = field(default_factory=dict)
+    directory: Path = Path()
