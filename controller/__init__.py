@@ -1,0 +1,1 @@
+"""The daemon: fieldbus clients, the cycle and its stages, journal, rollout ladder, reports and the command line."""

@@ -1,0 +1,35 @@
+"""The one seam to the plant: reading and writing points of one device, whatever its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from plant_models.site.points import Point
+from safety.records import Outcome, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What one read of one point gave, in the signal's own unit; ``value`` is None unless there is one."""
+
+    value: float | None
+    status: Status
+    detail: str = ""
+
+
+class Fieldbus(Protocol):
+    """One device on the wire. Expected trouble is a value (Raw, Outcome), never an exception; nothing here retries a write."""
+
+    async def open(self) -> None:
+        """Starts connecting; returns even if the device does not answer (it is tried again in the background of later calls)."""
+
+    async def read(self, points: Sequence[Point]) -> Mapping[str, Raw]:
+        """Reads all the given points, by signal, in as few requests as the device allows; a point that failed has status MISSING."""
+
+    async def write(self, values: Sequence[tuple[Point, float]]) -> Mapping[str, Outcome]:
+        """Writes values in the signals' own units, once each, in the given order; VERIFIED here means acknowledged by the device."""
+
+    async def close(self) -> None:
+        """Closes the connection; never raises."""

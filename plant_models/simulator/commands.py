@@ -1,0 +1,55 @@
+"""What the sequences of the simulated BAS command of the machines, held between two BAS scans; local loops inside the plant follow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PlantCommands:
+    """Commands to one chilled-water plant. Shares are 0 .. 1.
+
+    chiller_on            (n_chiller,) 1 where the compressor may run (its start sequence is done), else 0
+    chiller_valve         (n_chiller,) wanted position of evaporator and condenser isolation valves
+    chiller_limit         (n_chiller,) demand limit, share of capacity, 0.4 .. 1
+    chws_setpoint_c       chilled water supply setpoint in use [degC]
+    chw_pump_count        chilled-water pumps running
+    chw_dp_setpoint_kpa   differential pressure setpoint in use [kPa]
+    chw_flow_min_kgs      minimum evaporator flow that the bypass holds [kg/s]
+    cw_pump_count         condenser-water pumps running
+    tower_on              (n_tower,) 1 where a cell has water and its fan may run
+    cws_setpoint_c        condenser water leaving tower setpoint in use [degC]
+    tower_fan_low         fan speed floor of running cells, 0 where fans may stop
+    tower_fan_high        fan speed cap (head pressure, load)
+    tower_bypass          1 while the tower bypass holds condenser water up (head pressure)
+    economiser            wanted position of the economiser's valves, 0 off .. 1 in line
+    """
+
+    chiller_on: Array
+    chiller_valve: Array
+    chiller_limit: Array
+    chws_setpoint_c: float
+    chw_pump_count: float
+    chw_dp_setpoint_kpa: float
+    chw_flow_min_kgs: float
+    cw_pump_count: float
+    tower_on: Array
+    cws_setpoint_c: float
+    tower_fan_low: float
+    tower_fan_high: float
+    tower_bypass: float
+    economiser: float
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Commands to the whole site: one entry for each plant, and for each hall supply air setpoint [degC] and fan speed share, in the site's order."""
+
+    plants: tuple[PlantCommands, ...]
+    crah_supply_setpoint_c: Array
+    crah_fan_share: Array
