@@ -1,0 +1,77 @@
+"""The local socket between the daemon and the operator's commands: one JSON object asked, one answered, a line each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Handler = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+_LIMIT_BYTES = 1 << 20
+
+
+class ControlError(Exception):
+    """The daemon could not be asked, or refused; the message says why."""
+
+
+async def serve(path: Path, handle: Handler) -> asyncio.Server:
+    """Listens on a Unix socket that only its owner and group may use; a stale socket file of a dead daemon is replaced.
+
+    Raises ControlError when another daemon answers there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        try:
+            await ask(path, {"do": "status"}, timeout_s=1.0)
+        except ControlError:
+            path.unlink(missing_ok=True)
+        else:
+            raise ControlError(f"{path}: another daemon answers here; stop it first")
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            line = await reader.readline()
+            try:
+                request = json.loads(line)
+                reply = await handle(request) if isinstance(request, dict) else {"error": "a request is a JSON object"}
+            except ValueError as error:
+                reply = {"error": f"not JSON: {error}"}
+            writer.write(json.dumps(reply).encode() + b"\n")
+            await writer.drain()
+        except (ConnectionError, asyncio.LimitOverrunError):
+            pass
+        finally:
+            writer.close()
+
+    umask = os.umask(0o117)
+    try:
+        return await asyncio.start_unix_server(answer, path, limit=_LIMIT_BYTES)
+    finally:
+        os.umask(umask)
+
+
+async def ask(path: Path, request: Mapping[str, Any], timeout_s: float = 5.0) -> dict[str, Any]:
+    """Sends one request to a running daemon and returns its answer.
+
+    Raises ControlError when no daemon answers, or with what it refused.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_unix_connection(path, limit=_LIMIT_BYTES)
+            try:
+                writer.write(json.dumps(request).encode() + b"\n")
+                await writer.drain()
+                line = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError) as error:
+        raise ControlError(f"{path}: no daemon answers ({error or 'timed out'})") from error
+    if not line:
+        raise ControlError(f"{path}: the daemon closed the connection without an answer")
+    reply: dict[str, Any] = json.loads(line)
+    if "error" in reply:
+        raise ControlError(str(reply["error"]))
+    return reply

@@ -1,0 +1,167 @@
+"""The append-only journal: each cycle's intent is on disk before anything is written to the plant, its receipt after (SQLite, WAL, full sync)."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from controller.encode import from_text, to_text
+from controller.record import CycleRecord, RunHeader
+from safety.records import Receipt
+
+T = TypeVar("T")
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS run (run INTEGER PRIMARY KEY, started_at_s REAL NOT NULL, header TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS cycle (cycle INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run, taken_at_s REAL NOT NULL,
+    record TEXT NOT NULL, digest TEXT NOT NULL, receipt TEXT);
+CREATE TABLE IF NOT EXISTS event (event INTEGER PRIMARY KEY, at_s REAL NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL,
+    value TEXT NOT NULL);
+CREATE TRIGGER IF NOT EXISTS cycle_stays BEFORE DELETE ON cycle BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS event_stays BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS event_fixed BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+"""
+
+
+class JournalError(Exception):
+    """The journal cannot be read or written; nothing may be written to the plant without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One cycle as it stands in the journal; ``receipt`` is None where the cycle was cut off between intent and receipt."""
+
+    cycle: int
+    run: int
+    record: CycleRecord
+    digest: str
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a person or the daemon changed outside a cycle: a stage, an engagement, a release."""
+
+    at_s: float
+    what: str
+    who: str
+    reason: str
+    value: str
+
+
+class Journal:
+    """An open journal; one thread of its own does the disk work, so that the fast guard is never held up by it."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens or makes the journal at ``path``.
+
+        Raises JournalError when it cannot be opened or fails SQLite's integrity check.
+        """
+        self.path = path
+        self._thread = ThreadPoolExecutor(1, "journal")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = self._thread.submit(self._open).result()
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"{path}: {error}") from error
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, isolation_level=None)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.executescript(_TABLES)
+        found = db.execute("PRAGMA quick_check").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(f"damaged: {found}")
+        return db
+
+    async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._db)
+        except sqlite3.Error as error:
+            raise JournalError(f"{self.path}: {error}") from error
+
+    async def begin(self, at_s: float, header: RunHeader) -> int:
+        """Records the start of a run and returns its number."""
+        return await self._insert("INSERT INTO run (started_at_s, header) VALUES (?, ?)", at_s, to_text(header))
+
+    async def intend(self, run: int, record: CycleRecord, digest: str) -> int:
+        """Puts a cycle's intent on disk and returns its number; only then may anything be written to the plant."""
+        row = (run, record.given.snapshot.taken_at_s, to_text(record), digest)
+        return await self._insert("INSERT INTO cycle (run, taken_at_s, record, digest) VALUES (?, ?, ?, ?)", *row)
+
+    async def complete(self, cycle: int, receipt: Receipt) -> None:
+        """Adds what became of a cycle's writes."""
+        text = to_text(receipt)
+        await self._do(lambda db: db.execute("UPDATE cycle SET receipt = ? WHERE cycle = ? AND receipt IS NULL", (text, cycle)))
+
+    async def note(self, event: Event) -> None:
+        """Records what a person or the daemon changed outside a cycle."""
+        row = (event.at_s, event.what, event.who, event.reason, event.value)
+        await self._insert("INSERT INTO event (at_s, what, who, reason, value) VALUES (?, ?, ?, ?, ?)", *row)
+
+    async def _insert(self, statement: str, *values: Any) -> int:
+        cursor = await self._do(lambda db: db.execute(statement, values))
+        return int(cursor.lastrowid or 0)
+
+    async def last(self) -> Entry | None:
+        """Returns the newest cycle, or None in a new journal."""
+        found = await self._do(lambda db: next(_entries(db, "ORDER BY cycle DESC LIMIT 1"), None))
+        return found
+
+    async def last_event(self, what: str) -> Event | None:
+        """Returns the newest event of one sort."""
+        query = "SELECT at_s, what, who, reason, value FROM event WHERE what = ? ORDER BY event DESC LIMIT 1"
+        row = await self._do(lambda db: db.execute(query, (what,)).fetchone())
+        return Event(*row) if row else None
+
+    def close(self) -> None:
+        """Closes the journal after the work in hand."""
+        self._thread.submit(self._db.close).result()
+        self._thread.shutdown()
+
+
+def _entries(db: sqlite3.Connection, tail: str, values: tuple[Any, ...] = ()) -> Iterator[Entry]:
+    for cycle, run, record, digest, receipt in db.execute(f"SELECT cycle, run, record, digest, receipt FROM cycle {tail}", values):
+        yield Entry(cycle, run, from_text(CycleRecord, record), digest, from_text(Receipt, receipt) if receipt else None)
+
+
+class JournalReader:
+    """A journal opened for reading only; the daemon may go on writing it."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the journal at ``path``.
+
+        Raises JournalError when it is absent or not a journal.
+        """
+        if not path.is_file():
+            raise JournalError(f"{path}: no such journal")
+        try:
+            self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+            self._db.execute("SELECT cycle, run, record, digest, receipt FROM cycle LIMIT 1")
+        except sqlite3.Error as error:
+            raise JournalError(f"{path}: not a journal: {error}") from error
+
+    def headers(self) -> dict[int, RunHeader]:
+        """Returns the header of every run, by number."""
+        return {run: from_text(RunHeader, text) for run, text in self._db.execute("SELECT run, header FROM run ORDER BY run")}
+
+    def entries(self, cycle: int | None = None) -> Iterator[Entry]:
+        """Yields every cycle in order, or the one asked for."""
+        if cycle is None:
+            yield from _entries(self._db, "ORDER BY cycle")
+        else:
+            yield from _entries(self._db, "WHERE cycle = ?", (cycle,))
+
+    def events(self) -> list[Event]:
+        """Returns all events in order."""
+        return [Event(*row) for row in self._db.execute("SELECT at_s, what, who, reason, value FROM event ORDER BY event")]
+
+    def close(self) -> None:
+        """Closes the journal."""
+        self._db.close()

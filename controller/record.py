@@ -1,0 +1,104 @@
+"""What a cycle was given and what it decided: the record that alone suffices to decide it again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from controller.encode import to_text
+from controller.estimate import EstimatorMemory
+from controller.forecast import ForecastMemory
+from plant_models.reset import ResetMemory
+from safety.limits import Limits
+from safety.modes import Condition, ModeState, Stage
+from safety.quality import GateMemory
+from safety.records import Command, Estimate, Forecast, Measurements, Proposal, Receipt, Snapshot, Verdict
+from safety.trends import Trends
+from safety.wear import WearLedger
+
+
+@dataclass(frozen=True)
+class CycleMemory:
+    """All that one cycle hands to the next; every stage's own memory, nothing hidden in an object."""
+
+    at_s: float
+    gate: GateMemory
+    trends: Trends
+    estimator: EstimatorMemory
+    forecast: ForecastMemory
+    reset: ResetMemory
+    mode: ModeState
+    wear: WearLedger
+    requested: Mapping[str, float] = field(default_factory=dict)
+    planned: Mapping[str, float] = field(default_factory=dict)
+    unplanned_cycles: int = 0
+    missed_readings: int = 0
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What came from outside since the last cycle: the operator's orders, the guard's worst finding, a late cycle."""
+
+    release: bool = False
+    engage: bool = False
+    guard: tuple[Condition, ...] = ()
+    who: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Given:
+    """Everything a cycle's decision follows from, beside the site in the run's header."""
+
+    stage: Stage
+    memory: CycleMemory
+    limits: Limits
+    orders: Orders
+    last_receipt: Receipt | None
+    snapshot: Snapshot
+    plan: Proposal
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the cycle made of it, stage by stage; ``would_write`` is what a stage that may write nothing would have written."""
+
+    measured: Measurements
+    estimate: Estimate
+    forecast: Forecast
+    corrected: Proposal
+    reset: Proposal
+    conditions: frozenset[Condition]
+    proposal: Proposal
+    verdict: Verdict
+    would_write: Mapping[str, float]
+    command: Command
+    memory: CycleMemory
+    says: str
+
+
+@dataclass(frozen=True)
+class CycleRecord:
+    """One whole cycle up to its intent; the receipt is added beside it in the journal."""
+
+    given: Given
+    decision: Decision
+
+    @property
+    def digest(self) -> str:
+        """Returns the SHA-256 of all that was given, so that a changed input shows even where it changed no decision."""
+        return hashlib.sha256(to_text(self.given).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class RunHeader:
+    """What stays the same during one run of the daemon: version, site, points and model, as plain JSON values, and why the run began."""
+
+    version: str
+    policy: str
+    site: Any
+    points: Any
+    model: Any
+    why: str
