@@ -1,0 +1,1 @@
+"""Where a simulated site gets its weather and its IT load from."""
