@@ -42,7 +42,7 @@ class Point:
     write_class: WriteClass
     tags: str = ""
     line: int = 0
-    enumeration: Mapping[int, str] = field(default_factory=dict)
+    enumeration: Mapping[int, str] = field(default_factory=dict, hash=False)
 
     @property
     def parts(self) -> Parts:

@@ -1,0 +1,109 @@
+"""Addresses of points as ``points.csv`` writes them, taken apart; nothing here talks to a device."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+
+class Table(StrEnum):
+    """The four tables of a Modbus device (Modbus Application Protocol V1.1b3, 4.3)."""
+
+    COIL = "coil"
+    DISCRETE = "discrete"
+    INPUT = "input"
+    HOLDING = "holding"
+
+    @property
+    def of_bits(self) -> bool:
+        """Returns whether the table holds bits, not 16-bit registers."""
+        return self in (Table.COIL, Table.DISCRETE)
+
+    @property
+    def writable(self) -> bool:
+        """Returns whether a client may write to the table."""
+        return self in (Table.COIL, Table.HOLDING)
+
+
+_TABLE_OF_DIGIT: Final = {"0": Table.COIL, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
+_MODBUS: Final = re.compile(r"([0-9]{1,3}):([0134])([0-9]{4,5})")
+_LAST_UNIT: Final = 247  # Modbus over serial line V1.02, 2.2
+_TCP_UNIT: Final = 255  # a TCP device addressed by its own IP address: Modbus Messaging on TCP/IP V1.0b, 4.4.2.1
+_LAST_NUMBER: Final = 65536
+MODBUS_ALLOWED: Final = (
+    'unit:number such as "3:40001", unit 1 .. 247 or 255, number with five or six digits: 0xxxx coil, 1xxxx discrete input, 3xxxx input register, '
+    "4xxxx holding register, counted from 1"
+)
+OPCUA_ALLOWED: Final = (
+    'nsu=URI;s=TEXT, or i=NUMBER, g=GUID, b=BASE64 in place of s=TEXT; without "nsu=" only in the namespace of OPC UA itself; '
+    '"ns=" is not taken, a namespace\'s number changes when a server restarts'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModbusAddress:
+    """Where the first register of a point stands; ``offset`` counts from 0, as on the wire."""
+
+    unit: int
+    table: Table
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpcuaAddress:
+    """An OPC UA node by namespace URI; ``kind`` is one of i, s, g, b (OPC 10000-6, 5.3.1.10)."""
+
+    namespace_uri: str
+    kind: str
+    identifier: str
+
+
+def parse_modbus_address(text: str) -> ModbusAddress:
+    """Takes an address apart: ``3:40001`` is unit 3, holding register, offset 0.
+
+    Raises ValueError, saying what is allowed.
+    """
+    found = _MODBUS.fullmatch(text)
+    if found is None:
+        raise ValueError(MODBUS_ALLOWED)
+    unit, number = int(found[1]), int(found[3])
+    if not (1 <= unit <= _LAST_UNIT or unit == _TCP_UNIT) or not 1 <= number <= _LAST_NUMBER:
+        raise ValueError(MODBUS_ALLOWED)
+    return ModbusAddress(unit, _TABLE_OF_DIGIT[found[2]], number - 1)
+
+
+def parse_opcua_address(text: str) -> OpcuaAddress:
+    """Takes an address apart: ``nsu=urn:site:air;s=HallA.InletMax``.
+
+    Raises ValueError, saying what is allowed.
+    """
+    uri = "http://opcfoundation.org/UA/"
+    rest = text
+    if text.startswith("nsu="):
+        uri, _, rest = text.removeprefix("nsu=").partition(";")
+    kind, equals, identifier = rest.partition("=")
+    if not (uri and equals and identifier and _identifies(kind, identifier)):
+        raise ValueError(OPCUA_ALLOWED)
+    return OpcuaAddress(uri, kind, identifier)
+
+
+def _identifies(kind: str, identifier: str) -> bool:
+    if kind == "s":
+        return True
+    if kind == "i":
+        return identifier.isascii() and identifier.isdigit() and len(identifier) <= 10 and int(identifier) < 2**32
+    try:
+        if kind == "g":
+            UUID(identifier)
+        elif kind == "b":
+            base64.b64decode(identifier, validate=True)
+        else:
+            return False
+    except (ValueError, binascii.Error):
+        return False
+    return True
