@@ -1,0 +1,189 @@
+"""The plant as the cycle sees it: one snapshot in, commands out, receipts back, over any number of devices; nothing here decides."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from controller.clock import Clock
+from controller.fieldbus import Fieldbus
+from plant_models.site.codec import from_device
+from plant_models.site.points import Point
+from safety.records import Command, Outcome, Reading, Receipt, Snapshot, Status
+
+if TYPE_CHECKING:
+    from plant_models.site.load import LoadedSite
+
+HEARTBEAT_SIGNAL: Final = "daemon.heartbeat"
+HEARTBEAT_WRAPS: Final = 32768  # fits every integer type that a register may have
+FLOAT_RELATIVE_STEP: Final = 1e-6  # of a 24-bit mantissa, with room for the conversion of units on both ways
+
+Group = tuple[Fieldbus, tuple[Point, ...]]
+
+
+class Plant:
+    """All points of a site over its devices. Devices are served in parallel, each one in line.
+
+    While ``writes_enabled`` is False nothing at all is sent, not even the heartbeat or ``daemon.done_until_s``: every write of this process
+    goes through ``_send`` and is refused there. That is also how it starts.
+    """
+
+    def __init__(self, loaded: LoadedSite, buses: Mapping[str, Fieldbus], clock: Clock, writes_enabled: bool = False) -> None:
+        """Takes a checked site and one bus for each device that its points name; raises ValueError for a point without a bus."""
+        self.writes_enabled = writes_enabled
+        self._buses = buses
+        self._clock = clock
+        self._points: Mapping[str, Point] = dict(loaded.points.by_signal)
+        self._readable = tuple(p.signal for p in loaded.points.rows if p.readable)
+        self._groups: dict[tuple[str, ...], tuple[tuple[Group, ...], tuple[str, ...]]] = {}
+        orphans = sorted({p.device for p in loaded.points.rows} - set(buses))
+        if orphans:
+            raise ValueError(f"no bus for the devices {', '.join(orphans)}; there are {', '.join(sorted(buses)) or 'none'}")
+
+    async def open(self) -> None:
+        """Starts connecting to all devices; returns even if none answers."""
+        await asyncio.gather(*(bus.open() for bus in self._own_buses()))
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await asyncio.gather(*(bus.close() for bus in self._own_buses()))
+
+    async def read(self, signals: Sequence[str] | None = None) -> Snapshot:
+        """Reads the given signals, by default every readable point of the site.
+
+        A signal that is not a readable point of the site is MISSING, as is one whose device does not answer. ``received_at_s`` is the plant
+        time at which the point's device had answered, ``taken_at_s`` that of the last device.
+        """
+        groups, absent = self._grouped(self._readable if signals is None else tuple(signals))
+        if len(groups) == 1:
+            answers: Iterable[dict[str, Reading]] = (await self._read_device(*groups[0]),)
+        else:
+            answers = await asyncio.gather(*(self._read_device(*group) for group in groups))
+        taken_at_s = self._clock.now_s()
+        readings = {signal: Reading(signal, None, Status.MISSING, taken_at_s, "not a readable point of this site") for signal in absent}
+        for answer in answers:
+            readings.update(answer)
+        return Snapshot(taken_at_s, readings)
+
+    async def write(self, command: Command) -> Receipt:
+        """Writes a command's requests, each once and in order on its device; VERIFIED means acknowledged until ``verify`` has read back.
+
+        Anything but a finite value for a declared writable point is REFUSED without touching the wire. A hand-back without writes sends
+        nothing: the lease is given up by the heartbeat that stops and by what is announced.
+        """
+        outcomes, reasons = await self._send(command.writes)
+        return Receipt(self._clock.now_s(), outcomes, says="; ".join(reasons))
+
+    async def verify(self, command: Command, receipt: Receipt) -> Receipt:
+        """Reads back what a command wrote and states for each signal whether it is in the register.
+
+        A write is VERIFIED within half a step of the point's resolution (which is what rounding can change), also one that had seemed
+        UNREACHABLE but did arrive. What was refused stays so.
+        """
+        asked = {s: v for s, v in command.writes.items() if receipt.outcomes.get(s) in (Outcome.VERIFIED, Outcome.UNREACHABLE)}
+        readable = [s for s in asked if self._points[s].readable]
+        snapshot = await self.read(readable)
+        outcomes = dict(receipt.outcomes)
+        read_back: dict[str, float] = {}
+        reasons = [receipt.says] if receipt.says else []
+        for signal, value in asked.items():
+            seen = snapshot.readings[signal].value if signal in snapshot.readings else None
+            if seen is None:
+                if outcomes[signal] is Outcome.VERIFIED:
+                    outcomes[signal] = Outcome.NOT_READ_BACK
+                continue
+            read_back[signal] = seen
+            if abs(seen - value) <= _tolerance(self._points[signal], value):
+                outcomes[signal] = Outcome.VERIFIED
+            elif outcomes[signal] is Outcome.VERIFIED:
+                outcomes[signal] = Outcome.DIFFERS
+                reasons.append(f"{signal}: wrote {value:g}, reads {seen:g}")
+        return Receipt(snapshot.taken_at_s, outcomes, read_back, "; ".join(reasons))
+
+    async def beat(self, count: int) -> Outcome:
+        """Writes the heartbeat that keeps the lease; REFUSED where the site has none or writing is disabled."""
+        outcomes, _ = await self._send({HEARTBEAT_SIGNAL: float(count % HEARTBEAT_WRAPS)})
+        return outcomes[HEARTBEAT_SIGNAL]
+
+    async def announce(self, values: Mapping[str, float]) -> Mapping[str, Outcome]:
+        """Writes those of the daemon's own points (``daemon.*``) that the site has; raises ValueError for any other signal."""
+        strangers = [s for s in values if not s.startswith("daemon.")]
+        if strangers:
+            raise ValueError(f"only the daemon's own points are announced, not {', '.join(strangers)}")
+        outcomes, _ = await self._send({s: v for s, v in values.items() if s in self._points})
+        return outcomes
+
+    def _own_buses(self) -> Iterable[Fieldbus]:
+        """One bus may serve several devices (a site in memory does)."""
+        return {id(bus): bus for bus in self._buses.values()}.values()
+
+    def _grouped(self, signals: tuple[str, ...]) -> tuple[tuple[Group, ...], tuple[str, ...]]:
+        """Returns the points of each device, and the signals that are no readable points; the same tuple each time, so that a bus can keep its blocks."""
+        if (known := self._groups.get(signals)) is not None:
+            return known
+        by_device: dict[str, list[Point]] = {}
+        absent: list[str] = []
+        for signal in signals:
+            point = self._points.get(signal)
+            if point is None or not point.readable:
+                absent.append(signal)
+            else:
+                by_device.setdefault(point.device, []).append(point)
+        grouped = tuple((self._buses[device], tuple(points)) for device, points in by_device.items()), tuple(absent)
+        self._groups[signals] = grouped
+        return grouped
+
+    async def _read_device(self, bus: Fieldbus, points: tuple[Point, ...]) -> dict[str, Reading]:
+        raws = await bus.read(points)
+        at_s = self._clock.now_s()
+        return {signal: Reading(signal, raw.value, raw.status, at_s, raw.detail) for signal, raw in raws.items()}
+
+    async def _send(self, values: Mapping[str, float]) -> tuple[dict[str, Outcome], list[str]]:
+        """The only way to the wire. Returns outcomes in the order of ``values``, and why each refusal."""
+        reasons: list[str] = []
+        by_device: dict[str, list[tuple[Point, float]]] = {}
+        for signal, value in values.items():
+            if (why := self._refusal(signal, value)) is not None:
+                reasons.append(f"{signal}: {why}")
+            else:
+                point = self._points[signal]
+                by_device.setdefault(point.device, []).append((point, value))
+        answers = await asyncio.gather(*(self._buses[device].write(batch) for device, batch in by_device.items()))
+        sent = {signal: outcome for answer in answers for signal, outcome in answer.items()}
+        reasons.extend(f"{signal}: {outcome} by the device" for signal, outcome in sent.items() if outcome is not Outcome.VERIFIED)
+        return {signal: sent.get(signal, Outcome.REFUSED) for signal in values}, reasons
+
+    def _refusal(self, signal: str, value: float) -> str | None:
+        if not self.writes_enabled:
+            return "writing is disabled"
+        point = self._points.get(signal)
+        if point is None or not point.writable:
+            return "not a writable point of this site"
+        return None if math.isfinite(value) else f"{value} is not a number that can be written"
+
+
+def _tolerance(point: Point, value: float) -> float:
+    """Returns how far a value read back may lie from the value written, in the signal's own unit."""
+    conversion = FLOAT_RELATIVE_STEP * max(abs(value), 1.0)
+    if point.type.startswith("float") or point.type == "double":
+        return conversion
+    return 0.5 * abs(from_device(point, 1.0) - from_device(point, 0.0)) + conversion
+
+
+def connect_buses(loaded: LoadedSite) -> Mapping[str, Fieldbus]:
+    """Returns a bus for each device that the site's points name, not yet opened; each protocol's library is imported only where needed."""
+    timing = loaded.site.timing
+    buses: dict[str, Fieldbus] = {}
+    for name in dict.fromkeys(p.device for p in loaded.points.rows):
+        device = loaded.site.device[name]
+        if device.protocol == "modbus":
+            from controller.fieldbus.modbus import ModbusBus
+
+            buses[name] = ModbusBus(device, timing.read_timeout_wall_s, timing.write_timeout_wall_s)
+        else:
+            from controller.fieldbus.opcua import OpcUaBus
+
+            buses[name] = OpcUaBus(device, timing.read_timeout_wall_s, timing.write_timeout_wall_s)
+    return buses
