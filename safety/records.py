@@ -127,6 +127,20 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class InletTrend:
+    """How a hall's hottest rack inlet has moved, see ``safety.trends``; a rate of None is unknown."""
+
+    hot_for_s: float
+    """How long it has been above the recommended limit [s]."""
+    rate_k_per_h: float | None
+    """Slope over the last 15 min [K/h]."""
+    rise_k: float
+    """Over its lowest value in the last 15 min [K]."""
+    fall_k: float
+    """Below its highest value in the last 15 min [K]."""
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What the envelope must know to judge: accepted measurements, what is in force, time since the last verdict [s], and what was in force then."""
 
@@ -138,6 +152,8 @@ class Situation:
     writable: frozenset[str]
     """Setpoints that are ours to move now: declared, authority not in hand."""
     authority_share: Mapping[str, float] = field(default_factory=dict)
+    inlets: Mapping[str, InletTrend] = field(default_factory=dict)
+    """By hall. A hall that is missing here is judged cautiously: nothing may reduce its cooling."""
 
 
 @dataclass(frozen=True, slots=True)
