@@ -164,4 +164,3 @@ def _reorder(words: Sequence[int], order: str) -> list[int]:
     """Returns registers in another order; the same call undoes it."""
     swapped = [(w >> 8) | ((w & 0xFF) << 8) for w in words] if order in ("BADC", "DCBA") else list(words)
     return swapped[::-1] if order in ("CDAB", "DCBA") else swapped
-
