@@ -59,8 +59,10 @@ class WallClock:
 
     async def sleep_until(self, at_s: float) -> None:
         """Returns once plant time is ``at_s`` or later."""
-        while (wait_s := at_s - self.now_s()) > 0.0:
+        wait_s = at_s - self.now_s()
+        while wait_s > 0.0:
             await asyncio.sleep(wait_s)
+            wait_s = at_s - self.now_s()
 
     async def done(self, until_s: float) -> None:
         """Does nothing."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from controller.clock import Clock
 from controller.fieldbus import Fieldbus
-from plant_models.site.codec import from_device
+from plant_models.site.codec import resolution
 from plant_models.site.points import Point
 from safety.records import Command, Outcome, Reading, Receipt, Snapshot, Status
 
@@ -166,10 +166,7 @@ class Plant:
 
 def _tolerance(point: Point, value: float) -> float:
     """Returns how far a value read back may lie from the value written, in the signal's own unit."""
-    conversion = FLOAT_RELATIVE_STEP * max(abs(value), 1.0)
-    if point.type.startswith("float") or point.type == "double":
-        return conversion
-    return 0.5 * abs(from_device(point, 1.0) - from_device(point, 0.0)) + conversion
+    return 0.5 * resolution(point) + FLOAT_RELATIVE_STEP * max(abs(value), 1.0)
 
 
 def connect_buses(loaded: LoadedSite) -> Mapping[str, Fieldbus]:

@@ -1,0 +1,155 @@
+"""A Modbus TCP device behind the fieldbus seam: points read in blocks, each value written once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from controller.fieldbus import Raw
+from controller.fieldbus.blocks import Block, Cut, blocks_of, cut_before, halves
+from controller.fieldbus.modbus_link import Kind, ModbusLink, Trouble
+from plant_models.site.address import parse_modbus_address
+from plant_models.site.codec import decode, encode
+from plant_models.site.points import Point
+from plant_models.site.topology import Device
+from safety.records import Outcome, Status
+
+_CUTS_KEPT_S: Final = 3600.0
+_SILENT_UNITS_A_READ: Final = 2
+_PLANS_KEPT: Final = 256
+
+
+class ModbusBus:
+    """One Modbus TCP device, or one gateway with several units behind it.
+
+    A read costs at most two time-outs, however many units are dead: units that answered last time are asked first, a unit that does not
+    answer is not asked again in the same read, and after two of them the rest is MISSING.
+    """
+
+    def __init__(self, device: Device, read_timeout_s: float = 2.0, write_timeout_s: float = 2.0) -> None:
+        """Does not connect yet; time-outs are of wall time, for each request [s]."""
+        self._device = device
+        self._read_timeout_s = read_timeout_s
+        self._write_timeout_s = write_timeout_s
+        self._link = ModbusLink(device.host, device.port)
+        self._cuts: set[Cut] = set()
+        self._cuts_since_s = 0.0
+        self._plans: dict[tuple[int, ...], tuple[tuple[Point, ...], tuple[Block, ...]]] = {}
+
+    async def open(self) -> None:
+        """Tries to connect once; later calls try again."""
+        await self._link.open(self._read_timeout_s)
+
+    async def close(self) -> None:
+        """Closes the connection; never raises."""
+        await self._link.close()
+
+    async def read(self, points: Sequence[Point]) -> Mapping[str, Raw]:
+        """Reads all the given points, by signal, in as few requests as the device allows."""
+        answers: dict[str, Raw] = {}
+        silent: dict[int, Trouble] = {}
+        gone: Trouble | None = None
+        blocks = self._blocks(points)
+        if any(self._link.failures(b.unit) for b in blocks):
+            blocks = tuple(sorted(blocks, key=lambda b: self._link.failures(b.unit)))
+        for block in blocks:
+            trouble = gone or silent.get(block.unit)
+            if trouble is not None:
+                _miss(answers, block, trouble)
+                continue
+            trouble = await self._read_block(block, answers)
+            if trouble is None:
+                continue
+            if trouble.kind is Kind.SILENT:
+                silent[block.unit] = trouble
+            if trouble.kind is Kind.UNREACHABLE or len(silent) >= _SILENT_UNITS_A_READ:
+                gone = trouble
+        return answers
+
+    async def write(self, values: Sequence[tuple[Point, float]]) -> Mapping[str, Outcome]:
+        """Writes in the given order, a request each, so that a refused value takes no other with it.
+
+        A value that the point's type cannot hold is REFUSED without being sent; after a time-out the rest of that unit is UNREACHABLE unsent.
+        """
+        outcomes: dict[str, Outcome] = {}
+        silent: set[int] = set()
+        for point, value in values:
+            address = parse_modbus_address(point.address)
+            try:
+                registers = encode(point, value)
+            except ValueError:
+                outcomes[point.signal] = Outcome.REFUSED
+                continue
+            if not address.table.writable:
+                outcomes[point.signal] = Outcome.REFUSED
+                continue
+            if address.unit in silent:
+                outcomes[point.signal] = Outcome.UNREACHABLE
+                continue
+            trouble = await self._link.write(address.unit, address.table, address.offset, registers, self._write_timeout_s)
+            outcomes[point.signal] = _outcome(trouble)
+            if trouble is not None and trouble.kind in (Kind.SILENT, Kind.UNREACHABLE):
+                silent.add(address.unit)
+        return outcomes
+
+    def _blocks(self, points: Sequence[Point]) -> tuple[Block, ...]:
+        """Keeps the blocks of each set of points asked for (by identity: the kept points stay alive), until a new cut is learnt."""
+        if self._cuts and time.monotonic() - self._cuts_since_s > _CUTS_KEPT_S:  # a device that was still starting may have its registers now
+            self._cuts.clear()
+            self._plans.clear()
+        key = tuple(map(id, points))
+        if (plan := self._plans.get(key)) is not None:
+            return plan[1]
+        if len(self._plans) >= _PLANS_KEPT:
+            self._plans.clear()
+        blocks = blocks_of(points, self._device.max_registers, self._device.max_gap_registers, self._cuts)
+        self._plans[key] = (tuple(points), blocks)
+        return blocks
+
+    async def _read_block(self, block: Block, answers: dict[str, Raw]) -> Trouble | None:
+        """Reads one block into ``answers``, in halves where the device refuses the whole; a cut that helped is remembered."""
+        found = await self._link.read(block.unit, block.table, block.offset, block.count, self._read_timeout_s)
+        if not isinstance(found, Trouble):
+            for member in block.members:
+                start = member.offset - block.offset
+                answers[member.point.signal] = _raw(member.point, found[start : start + member.count])
+            return None
+        parts = halves(block) if found.kind is Kind.HOLE else None
+        if parts is None:
+            _miss(answers, block, found)
+            return found
+        left, right = parts
+        left_trouble = await self._read_block(left, answers)
+        if left_trouble is not None and left_trouble.kind in (Kind.SILENT, Kind.UNREACHABLE):
+            _miss(answers, right, left_trouble)
+            return left_trouble
+        right_trouble = await self._read_block(right, answers)
+        if any(answers[m.point.signal].status is not Status.MISSING for m in block.members):
+            self._learn(cut_before(right))
+        return right_trouble
+
+    def _learn(self, cut: Cut) -> None:
+        if not self._cuts:
+            self._cuts_since_s = time.monotonic()
+        self._cuts.add(cut)
+        self._plans.clear()
+
+
+def _raw(point: Point, registers: Sequence[int]) -> Raw:
+    value = decode(point, registers)
+    if value is None:
+        words = " ".join(f"{word:04x}" for word in registers)
+        return Raw(None, Status.BAD, f"registers {words} are no measurement")
+    return Raw(value, Status.GOOD)
+
+
+def _miss(answers: dict[str, Raw], block: Block, trouble: Trouble) -> None:
+    for member in block.members:
+        answers[member.point.signal] = Raw(None, Status.MISSING, trouble.says)
+
+
+def _outcome(trouble: Trouble | None) -> Outcome:
+    if trouble is None:
+        return Outcome.VERIFIED
+    return Outcome.REFUSED if trouble.kind in (Kind.EXCEPTION, Kind.HOLE) else Outcome.UNREACHABLE
