@@ -90,13 +90,14 @@ def _plants(draft: Draft) -> Iterator[Problem]:
 def _setpoints(draft: Draft) -> Iterator[Problem]:
     for name, limits in draft.site.setpoint.items():
         at = f'{FILE}: setpoint."{name}"'
-        if not _is_setpoint(name):
+        if not is_setpoint(name):
             yield Problem(at, shown(name), 'a setpoint without role, such as "plant.chws_setpoint_c"')
         if not limits.low <= limits.own <= limits.high:
             yield Problem(at, f"low = {limits.low:g}, own = {limits.own:g}, high = {limits.high:g}", "low <= own <= high")
 
 
-def _is_setpoint(name: str) -> bool:
+def is_setpoint(name: str) -> bool:
+    """Returns whether a name is that of a setpoint, without a role."""
     try:
         parts = parse(name)
     except ValueError:
@@ -172,7 +173,7 @@ def _unmatched_setpoints(draft: Draft, rows: Iterable[Row]) -> Iterator[Problem]
         if name not in known and "setpoint" not in draft.lost:
             yield Problem(where(line, "signal"), f"no range for {name!r}", f'a table [setpoint."{name}"] with low, high and own in {FILE}')
     for name in draft.site.setpoint:
-        if name not in asked and _is_setpoint(name):
+        if name not in asked and is_setpoint(name):
             yield Problem(f'{FILE}: setpoint."{name}"', "no point asks for it", f"a row {name}.request in points.csv, or no such table")
 
 

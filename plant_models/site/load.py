@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from plant_models.site.agree import joint_problems, site_problems, table_problems
+from plant_models.site.agree import is_setpoint, joint_problems, site_problems, table_problems
+from plant_models.site.limits import widenings
 from plant_models.site.points import Points
 from plant_models.site.problems import Problem, SiteErrors, read_text
 from plant_models.site.settings import read_site
@@ -33,6 +34,7 @@ def load_site(directory: Path, environ: Mapping[str, str] | None = None) -> Load
     draft, problems = read_site(directory, os.environ if environ is None else environ)
     if draft is not None:
         problems += site_problems(draft)
+        problems += widenings(draft.site, {name: r for name, r in draft.site.setpoint.items() if is_setpoint(name) and r.low <= r.high})
     rows, of_table = _read_table(directory)
     problems += of_table
     if draft is not None and rows is not None:

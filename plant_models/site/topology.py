@@ -120,6 +120,7 @@ class Hall:
     plant: Name | None = None  # the chilled-water plant that serves it
     inlet_class: Literal["A1", "A2", "A3", "A4"] = "A1"
     tape: bool = False
+    dry_coil: bool = False  # coils or uninsulated pipes must stay above the room's dew point too
 
     @property
     def rows(self) -> tuple[str, ...]:
