@@ -1,0 +1,172 @@
+"""The building automation system of a simulated site: it lends setpoints to whoever keeps the lease, runs every sequence, and serves its own points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from plant_models.simulator.commands import Commands
+from plant_models.simulator.plant_sequences import PlantSequences, Setpoints
+from plant_models.simulator.takeover import REACH_DEFAULTS, Lease, Reach, Station
+from plant_models.simulator.timers import Held
+from plant_models.site.points import Points
+from plant_models.site.topology import Site
+from safety.signals import Role, parse, point
+
+_OWN: Final[Mapping[str, float]] = {"chws_setpoint_c": 10.0, "cws_setpoint_c": 24.0, "crah_supply_setpoint_c": 20.0, "crah_fan_setpoint_pct": 90.0}
+_OVER_WETBULB_K: Final = 3.5  # policy "fixed": condenser water at wet bulb + 3.5 K ...
+_CONDENSER_RANGE_C: Final = (15.6, 29.4)  # ... within 60-85 F
+_HOT_INLET_C: Final = 30.0  # the BAS's own protection, below the A1 allowable limit of 32 degC (ASHRAE TC 9.9 2021)
+_COOL_INLET_C: Final = 27.0  # ... until back within the recommended range ...
+_COOL_S: Final = 300.0  # ... for 5 min
+_COUNTER: Final = 65536  # heartbeat registers are uint16
+_DAEMON: Final = ("daemon.mode", "daemon.stage", "daemon.alarm", "daemon.done_until_s")
+
+
+class Bas:
+    """The BAS. Machines follow the commands that ``scan`` returns; the wire reaches it by ``read`` and ``write``."""
+
+    def __init__(self, site: Site, points: Points) -> None:
+        """Takes the site and its points; a setpoint is lent only where it has a writable request point."""
+        self._site = site
+        self._lease = Lease(site.lease.bas_timeout_s)
+        self._plants = tuple(PlantSequences(site, i) for i in range(len(site.plant)))
+        self._stations = {name: _station(site, name) for name in _setpoints_of(site)}
+        self._lent = frozenset(points.setpoints) & self._stations.keys()
+        self._protecting = dict.fromkeys((h.name for h in site.hall), False)
+        self._cooled = {h.name: Held() for h in site.hall}
+        self._now_s: float | None = None
+        self._heartbeat = 0
+        self._registers = dict.fromkeys(_DAEMON, 0.0)
+        self._status = self._read_status()
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Returns the signals that this BAS serves itself; all others are sensors."""
+        lent = {point(name, role) for name in self._lent for role in Role}
+        return frozenset({"bas.heartbeat", "bas.clock_s", "daemon.heartbeat", "daemon.owner_id"} | self._registers.keys() | lent | self._status.keys())
+
+    def scan(self, now_s: float, seen: Mapping[str, float]) -> Commands:
+        """Runs every sequence once and returns the commands that hold until the next scan.
+
+        ``now_s`` is the plant clock [s since 1970 UTC]. ``seen`` holds sensors by signal in the signal's own unit; a dead sensor is absent, a
+        machine that tripped by itself shows ``machine_state`` FAILED there. The first scan chooses what is already running.
+        """
+        first = self._now_s is None
+        elapsed_s = 0.0 if self._now_s is None else now_s - self._now_s
+        self._now_s = now_s
+        self._heartbeat = (self._heartbeat + 1) % _COUNTER
+        usable = {signal: value for signal, value in seen.items() if math.isfinite(value)}
+        if self._lease.scan(now_s):
+            for station in self._stations.values():
+                station.forget()
+        self._follow_wetbulb(usable)
+        for name, station in self._stations.items():
+            if first:
+                station.begin()
+            station.scan(elapsed_s, self._lease.alive and name in self._lent, self._forced(name, usable))
+        commands = tuple(plant.scan(now_s, elapsed_s, self._in_use(plant.plant.name), usable) for plant in self._plants)
+        self._status = self._read_status()
+        halls = [h.name for h in self._site.hall]
+        supply = np.array([self._stations[f"{h}.crah_supply_setpoint_c"].effective for h in halls])
+        fan = np.array([self._stations[f"{h}.crah_fan_setpoint_pct"].effective / 100.0 for h in halls])
+        return Commands(commands, supply, fan)
+
+    def read(self, signal: str) -> float | None:
+        """Returns the value of one of the BAS's own points. Raises KeyError for any other signal."""
+        if signal == "bas.heartbeat":
+            return float(self._heartbeat)
+        if signal == "bas.clock_s":
+            return self._now_s
+        if signal == "daemon.heartbeat":
+            return self._lease.heartbeat
+        if signal == "daemon.owner_id":
+            return self._lease.owner_id
+        if signal in self._registers:
+            return self._registers[signal]
+        name, _, role = signal.rpartition(".")
+        if name in self._lent:
+            station = self._stations[name]
+            return float({Role.REQUEST: station.request, Role.EFFECTIVE: station.effective, Role.AUTHORITY: station.authority}[Role(role)])
+        return self._status[signal]
+
+    def write(self, signal: str, value: float) -> None:
+        """Writes a request or a ``daemon.*`` register; a value that is not a number changes nothing. Raises KeyError for anything else."""
+        name, _, role = signal.rpartition(".")
+        writable = signal in self._registers or signal in ("daemon.heartbeat", "daemon.owner_id") or (name in self._lent and role == Role.REQUEST)
+        if not writable:
+            raise KeyError(signal)
+        if not math.isfinite(value):
+            return
+        if signal == "daemon.heartbeat":
+            self._lease.heartbeat = value
+        elif signal == "daemon.owner_id":
+            self._lease.claim(value)
+        elif signal in self._registers:
+            self._registers[signal] = value
+        else:
+            self._stations[name].ask(value)
+
+    def set_hand(self, setpoint: str, value: float | None) -> None:
+        """Puts a setpoint in hand at a value, as an operator at the BAS does, or back to automatic with None. Raises KeyError, ValueError."""
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"{setpoint} in hand at {value}: must be a finite number")
+        self._stations[setpoint].set_hand(value)
+
+    def lock_out(self, machine: str, locked: bool) -> None:
+        """Locks a chiller out for work on it, or gives it back; giving back clears a trip too. Raises KeyError for an unknown chiller."""
+        known = {m.spec.name: m for plant in self._plants for m in plant.staging.machines}
+        known[machine].locked_out = locked
+        if not locked:
+            known[machine].failed = False
+
+    @property
+    def start_counts(self) -> Mapping[str, int]:
+        """Returns how often each chiller was started, by name."""
+        return {m.spec.name: m.start_count for plant in self._plants for m in plant.staging.machines}
+
+    def _read_status(self) -> dict[str, float]:
+        return {signal: value for plant in self._plants for signal, value in plant.read().items()}
+
+    def _in_use(self, plant: str) -> Setpoints:
+        chws, dp, cws = (self._stations[f"{plant}.{q}"].effective for q in ("chws_setpoint_c", "chw_dp_setpoint_kpa", "cws_setpoint_c"))
+        return Setpoints(chws, dp, cws)
+
+    def _follow_wetbulb(self, seen: Mapping[str, float]) -> None:
+        """Lets the BAS's own condenser-water setpoint follow the wet bulb; without one it stays where it was."""
+        wetbulb_c = seen.get("weather.oa_wetbulb_c")
+        if wetbulb_c is not None:
+            for plant in self._site.plant:
+                self._stations[f"{plant.name}.cws_setpoint_c"].own = min(max(wetbulb_c + _OVER_WETBULB_K, _CONDENSER_RANGE_C[0]), _CONDENSER_RANGE_C[1])
+
+    def _forced(self, setpoint: str, seen: Mapping[str, float]) -> float | None:
+        """Returns 100 % for the fans of a hall that is too hot: the last defence needs nobody else."""
+        hall, _, quantity = setpoint.partition(".")
+        if quantity != "crah_fan_setpoint_pct" or self._now_s is None:
+            return None
+        inlet_c = seen.get(f"{hall}.rack_inlet_max_c")
+        if inlet_c is not None and inlet_c > _HOT_INLET_C:
+            self._protecting[hall] = True
+        if self._cooled[hall].for_at_least(_COOL_S, inlet_c is not None and inlet_c <= _COOL_INLET_C, self._now_s):
+            self._protecting[hall] = False
+        return 100.0 if self._protecting[hall] else None
+
+
+def _setpoints_of(site: Site) -> list[str]:
+    """Returns every setpoint that the site's loops have, lent or not."""
+    of_plants = [f"{p.name}.{q}" for p in site.plant for q in ("chws_setpoint_c", "chw_dp_setpoint_kpa", "cws_setpoint_c")]
+    return of_plants + [f"{h.name}.{q}" for h in site.hall for q in ("crah_supply_setpoint_c", "crah_fan_setpoint_pct")]
+
+
+def _station(site: Site, setpoint: str) -> Station:
+    parts = parse(setpoint)
+    reach: Reach = REACH_DEFAULTS[parts.quantity.name]
+    allowed = site.setpoint.get(setpoint)
+    if allowed is not None:
+        return Station(replace(reach, low=max(reach.low, allowed.low), high=min(reach.high, allowed.high)), allowed.own)
+    design_dp_kpa = next((p.chw_dp_max_kpa for p in site.plant if p.name == parts.equipment), 0.0)
+    return Station(reach, _OWN.get(parts.quantity.name, design_dp_kpa))

@@ -1,0 +1,164 @@
+"""All sequences of one chilled-water plant together: what the BAS sees goes in, the plant's commands come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from plant_models.simulator.commands import PlantCommands
+from plant_models.simulator.condenser import Condenser
+from plant_models.simulator.economiser import EconomiserSequence, Waters
+from plant_models.simulator.pumps import PumpStaging, slow
+from plant_models.simulator.staging import WATER_KJ_PER_KGK, Duty, Staging
+from plant_models.site.topology import Site
+from safety.signals import EconomiserState, MachineState
+
+_MINIMUM_FLOW_RAMP_S: Final = 300.0  # Guideline 36-2021 5.20.8: 5 min over the whole range
+_BESIDE_IT: Final = 1.10  # engineering value: fans, losses and envelope on top of the IT load, for the first staging only
+
+
+@dataclass(frozen=True, slots=True)
+class Setpoints:
+    """What a plant's local loops are to hold: chilled water [degC], differential pressure [kPa], condenser water [degC]."""
+
+    chws_c: float
+    dp_kpa: float
+    cws_c: float
+
+
+class PlantSequences:
+    """Staging, pumps, economiser, condenser side of one plant."""
+
+    def __init__(self, site: Site, index: int) -> None:
+        """Takes the site and which of its plants this is."""
+        self.plant = site.plant[index]
+        name = self.plant.name
+        chillers = [c for c in site.chiller if c.plant == name]
+        self._towers = [t for t in site.tower if t.plant == name]
+        self._economisers = [e for e in site.economiser if e.plant == name]
+        self._pump_groups = {serves: next((p for p in site.pump if p.plant == name and p.serves == serves), None) for serves in ("chw", "cw")}
+        self._halls = [h for h in site.hall if h.plant == name or (h.plant is None and index == 0)]
+        self.staging = Staging(chillers)
+        self.pumps = PumpStaging(self._pump_groups["chw"], self.plant.chw_flow_kgs)
+        self.economiser = EconomiserSequence(bool(self._economisers))
+        self.condenser = Condenser(self._pump_groups["cw"], self._towers, max((c.lift_min_k for c in chillers), default=0.0))
+        self._flow_min_kgs = 0.0
+        self._begun = False
+
+    def scan(self, now_s: float, elapsed_s: float, setpoints: Setpoints, seen: Mapping[str, float]) -> PlantCommands:
+        """Runs every sequence once, in the order in which water flows, and returns the commands."""
+        waters = self._waters(setpoints, seen)
+        if not self._begun:
+            self._begin(waters, seen)
+        self.economiser.scan(now_s, elapsed_s, waters)
+        lift_k = self._lift_k(seen)
+        self.staging.scan(now_s, elapsed_s, self._duty(setpoints, waters, lift_k, seen), seen)
+        flow_kgs = seen.get(self._signal("chw_flow_kgs"))
+        self.pumps.scan(now_s, flow_kgs, seen.get(self._signal("chw_dp_kpa")), setpoints.dp_kpa)
+        self._flow_min_kgs = slow(self._flow_min_kgs, self.staging.flow_min_kgs, elapsed_s, self.plant.chw_flow_kgs, _MINIMUM_FLOW_RAMP_S)
+        cws_c = self._condense(now_s, elapsed_s, setpoints, waters, lift_k, seen)
+        return self._commands(setpoints, cws_c)
+
+    def read(self) -> dict[str, float]:
+        """Returns the status points of the plant's machines by signal."""
+        states = {f"{m.spec.name}.machine_state": float(m.state) for m in self.staging.machines}
+        for i, tower in enumerate(self._towers):
+            states[f"{tower.name}.machine_state"] = float(MachineState.RUNNING if i < self.condenser.cells else MachineState.OFF)
+        for serves, count in (("chw", self.pumps.count), ("cw", self.condenser.pump_count)):
+            group = self._pump_groups[serves]
+            if group:
+                states[f"{group.name}.running_count"] = float(count)
+        states.update({f"{e.name}.economiser_state": float(self.economiser.state) for e in self._economisers})
+        return states
+
+    def _begin(self, waters: Waters, seen: Mapping[str, float]) -> None:
+        """Chooses what was running before the simulation began, so that it does not begin with a hot hall."""
+        self._begun = True
+        self.economiser.begin(waters)
+        flow_kgs = seen.get(self._signal("chw_flow_kgs"))
+        it_kw = [seen[s] for h in self._halls if (s := f"{h.name}.it_load_kw") in seen]
+        load_kw: float | None = None
+        if it_kw:
+            load_kw = _BESIDE_IT * sum(it_kw)
+        elif flow_kgs is not None and waters.chwr_c is not None:
+            load_kw = max(0.0, flow_kgs * WATER_KJ_PER_KGK * (waters.chwr_c - waters.chws_setpoint_c))
+        self.staging.begin(load_kw, self.economiser.free_cooling)
+        self._flow_min_kgs = self.staging.flow_min_kgs
+
+    def _waters(self, setpoints: Setpoints, seen: Mapping[str, float]) -> Waters:
+        flow_kgs, chwr_c = seen.get(self._signal("chw_flow_kgs")), seen.get(self._signal("chwr_temp_c"))
+        heat_kw = [seen[s] for e in self._economisers if (s := f"{e.name}.heat_kw") in seen]
+        downstream_c = chwr_c
+        if heat_kw and flow_kgs and chwr_c is not None:
+            downstream_c = chwr_c - sum(heat_kw) / (flow_kgs * WATER_KJ_PER_KGK)
+        return Waters(
+            chws_setpoint_c=setpoints.chws_c,
+            chws_c=seen.get(self._signal("chws_temp_c")),
+            chwr_c=chwr_c,
+            downstream_c=downstream_c,
+            flow_share=None if flow_kgs is None else flow_kgs / self.plant.chw_flow_kgs,
+            wetbulb_c=seen.get("weather.oa_wetbulb_c"),
+        )
+
+    def _duty(self, setpoints: Setpoints, waters: Waters, lift_k: float | None, seen: Mapping[str, float]) -> Duty:
+        return Duty(
+            chws_setpoint_c=setpoints.chws_c,
+            dp_setpoint_kpa=setpoints.dp_kpa,
+            chws_c=waters.chws_c,
+            entering_c=waters.downstream_c,
+            flow_kgs=seen.get(self._signal("chw_flow_kgs")),
+            dp_kpa=seen.get(self._signal("chw_dp_kpa")),
+            lift_k=lift_k,
+            free_cooling=self.economiser.free_cooling,
+        )
+
+    def _lift_k(self, seen: Mapping[str, float]) -> float | None:
+        """Returns the smallest lift of the running machines, by the plant's headers where a machine's own sensors are missing; None without compressors."""
+        lifts = []
+        for machine in self.staging.running:
+            name = machine.spec.name
+            hot = seen.get(f"{name}.cwr_temp_c", seen.get(self._signal("cwr_temp_c")))
+            cold = seen.get(f"{name}.chws_temp_c", seen.get(self._signal("chws_temp_c")))
+            if hot is not None and cold is not None:
+                lifts.append(hot - cold)
+        return min(lifts, default=None)
+
+    def _condense(self, now_s: float, elapsed_s: float, setpoints: Setpoints, waters: Waters, lift_k: float | None, seen: Mapping[str, float]) -> float:
+        """Runs the condenser side and returns the setpoint of the water that leaves the towers; an economiser may ask for colder water."""
+        in_line = self.economiser.state is not EconomiserState.OFF
+        self.condenser.count(sum(m.wants_pump for m in self.staging.machines), self.plant.chw_flow_kgs if in_line else 0.0)
+        asked = self.economiser.tower_target_c(waters)
+        setpoint_c = setpoints.cws_c if asked is None else min(setpoints.cws_c, asked)
+        part_load = 1.0 if in_line else self.staging.part_load
+        self.condenser.scan(now_s, elapsed_s, seen, setpoint_c, seen.get(self._signal("cws_temp_c")), part_load, lift_k)
+        return setpoint_c
+
+    def _commands(self, setpoints: Setpoints, cws_c: float) -> PlantCommands:
+        machines = self.staging.machines
+        return PlantCommands(
+            chiller_on=np.array([float(m.running) for m in machines]),
+            chiller_valve=np.array([m.valve for m in machines]),
+            chiller_limit=np.full(len(machines), self.staging.limit),
+            chws_setpoint_c=setpoints.chws_c,
+            chw_pump_count=float(self.pumps.count),
+            chw_dp_setpoint_kpa=setpoints.dp_kpa,
+            chw_flow_min_kgs=self._flow_min_kgs,
+            cw_pump_count=float(self.condenser.pump_count),
+            tower_on=np.array([float(i < self.condenser.cells) for i in range(len(self._towers))]),
+            cws_setpoint_c=cws_c,
+            tower_fan_low=self.condenser.fan_low,
+            tower_fan_high=self.condenser.fan_high,
+            tower_bypass=float(self.condenser.bypass),
+            economiser=float(in_line_share(self.economiser.state)),
+        )
+
+    def _signal(self, quantity: str) -> str:
+        return f"{self.plant.name}.{quantity}"
+
+
+def in_line_share(state: EconomiserState) -> float:
+    """Returns the wanted position of the economiser's valves."""
+    return 0.0 if state is EconomiserState.OFF else 1.0
