@@ -1,0 +1,43 @@
+"""How much of its bounded correction the learned policy may apply: none until one is installed; it falls at once and rises slowly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from safety.finite import finite
+
+
+class Doubt(StrEnum):
+    """Why the learned correction is trusted less."""
+
+    INPUT_UNKNOWN = "input_unknown"
+    OUT_OF_DISTRIBUTION = "out_of_distribution"
+    ENSEMBLE_DISAGREES = "ensemble_disagrees"
+    FORECAST_WIDE = "forecast_wide"
+    MODEL_DRIFTS = "model_drifts"
+    ENVELOPE_INTERVENED = "envelope_intervened"
+
+
+CEILING: Final[Mapping[Doubt, float]] = {
+    Doubt.INPUT_UNKNOWN: 0.0,
+    Doubt.OUT_OF_DISTRIBUTION: 0.0,
+    Doubt.ENSEMBLE_DISAGREES: 0.0,
+    Doubt.FORECAST_WIDE: 0.25,  # engineering value
+    Doubt.MODEL_DRIFTS: 0.25,  # engineering value
+    Doubt.ENVELOPE_INTERVENED: 0.5,  # engineering value: a corrected plan that was narrowed is the correction's doing
+}
+"""The share that remains under each doubt; the lowest holds."""
+
+RISE_PER_H: Final = 0.1  # engineering value: ten quiet hours from none to all
+ELAPSED_MAX_S: Final = 900.0  # the longest cycle: a gap earns no trust
+
+
+def residual_authority(previous: float, doubts: frozenset[Doubt], installed: bool, elapsed_s: float) -> float:
+    """Returns the residual's share 0 .. 1 for this cycle, from the last cycle's share and the time since [s]."""
+    share, passed_s = finite(previous), finite(elapsed_s)
+    if not installed or share is None:
+        return 0.0
+    risen = max(share, 0.0) + RISE_PER_H * min(max(passed_s or 0.0, 0.0), ELAPSED_MAX_S) / 3600.0
+    return min(risen, 1.0, *(CEILING[doubt] for doubt in doubts))
