@@ -1,0 +1,354 @@
+"""Devices on the wire for the tests of the fieldbus: a Modbus and an OPC UA server, and a proxy that spoils what passes through it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from asyncua import ua
+from asyncua.server.server import Server
+from pymodbus.constants import ExcCodes
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+from controller.fieldbus import Fieldbus
+from controller.fieldbus.memory import MemoryBus
+from controller.fieldbus.modbus import ModbusBus
+from controller.fieldbus.opcua import OpcUaBus
+from plant_models.site.codec import decode, encode
+from plant_models.site.points import Point, WriteClass
+from plant_models.site.topology import Device
+
+URI = "urn:test:air"
+TIMEOUT_S = 0.3
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def modbus_point(signal: str, address: str, kind: str = "float32", scale: float = 1.0, access: str = "rw", unit: str = "") -> Point:
+    return Point(signal, "modbus", "plc", address, kind, "ABCD", scale, 0.0, unit or _unit(signal), access, 30.0, None, None, WriteClass.VOLATILE)  # type: ignore[arg-type]  # access is one of r, w, rw
+
+
+def opcua_point(signal: str, kind: str = "float", uri: str = URI, scale: float = 1.0, access: str = "rw", name: str = "") -> Point:
+    address = f"nsu={uri};s={name or signal}"
+    return Point(signal, "opcua", "plc", address, kind, "", scale, 0.0, _unit(signal), access, 30.0, None, None, WriteClass.VOLATILE)  # type: ignore[arg-type]  # access is one of r, w, rw
+
+
+def _unit(signal: str) -> str:
+    quantity = signal.split(".")[1]
+    return {"c": "degC", "kpa": "kPa", "kw": "kW", "pct": "%", "kgs": "kg/s", "s": "s"}.get(quantity.rsplit("_", 1)[-1], "1")
+
+
+@dataclass
+class ModbusServer:
+    """A Modbus TCP device with 200 holding registers in each unit; some offsets may be holes or refuse to be written."""
+
+    units: Sequence[int] = (1,)
+    port: int = 0
+    holes: set[int] = field(default_factory=set)
+    read_only: set[int] = field(default_factory=set)
+    requests: list[tuple[int, int, int]] = field(default_factory=list)  # function, offset, count
+    memory: dict[int, list[int]] = field(default_factory=dict)
+    _server: ModbusTcpServer | None = None
+
+    async def start(self) -> None:
+        devices = []
+        for unit in self.units:
+            values = self.memory.get(unit, [0] * 200)
+            blocks = ([SimData(0, values=[False] * 64, datatype=DataType.BITS)], [SimData(0, values=[False] * 64, datatype=DataType.BITS)])
+            registers = ([SimData(0, values=list(values), datatype=DataType.REGISTERS)], [SimData(0, values=list(values), datatype=DataType.REGISTERS)])
+            devices.append(SimDevice(unit, simdata=(*blocks, *registers), action=self._act))
+        self.port = self.port or free_port()
+        self._server = ModbusTcpServer(devices, address=("127.0.0.1", self.port))
+        await self._server.serve_forever(background=True)
+        self.memory = {unit: self._server.context.devices[unit].block["h"][2] for unit in self.units}
+
+    async def _act(self, function: int, _start: int, offset: int, count: int, _registers: list[int], values: Any) -> ExcCodes | None:
+        self.requests.append((function, offset, count))
+        if any(o in self.holes for o in range(offset, offset + count)):
+            return ExcCodes.ILLEGAL_ADDRESS
+        if values and any(o in self.read_only for o in range(offset, offset + count)):
+            return ExcCodes.ILLEGAL_VALUE
+        return None
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            await self._server.shutdown()
+            self._server = None
+            await asyncio.sleep(0.01)
+
+    def put(self, point: Point, value: float) -> None:
+        self.put_registers(point, encode(point, value))
+
+    def put_registers(self, point: Point, words: Sequence[int]) -> None:
+        unit, offset = int(point.address.split(":")[0]), int(point.address.split(":")[1][1:]) - 1
+        self.memory[unit][offset : offset + len(words)] = words
+
+    def get(self, point: Point) -> float | None:
+        unit, offset = int(point.address.split(":")[0]), int(point.address.split(":")[1][1:]) - 1
+        return decode(point, self.memory[unit][offset : offset + len(encode(point, 0.0))])
+
+
+@dataclass
+class OpcUaServer:
+    """An OPC UA server with one variable for each point, in a namespace known by its URI only."""
+
+    points: Sequence[Point]
+    port: int = 0
+    namespaces_before: Sequence[str] = ()
+    nodes: dict[str, Any] = field(default_factory=dict)
+    _server: Server | None = None
+
+    async def start(self) -> None:
+        self.port = self.port or free_port()
+        server = Server()
+        await server.init()
+        server.set_endpoint(f"opc.tcp://127.0.0.1:{self.port}/test/")
+        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        for uri in self.namespaces_before:
+            await server.register_namespace(uri)
+        index = await server.register_namespace(URI)
+        folder = await server.nodes.objects.add_folder(index, "Air")
+        for point in self.points:
+            kind = next(v for v in ua.VariantType if v.name.lower() == point.type)
+            node_id = ua.NodeId(point.address.split(";s=")[1], index)
+            zero = False if point.type == "boolean" else 0.0 if point.type in ("float", "double") else 0
+            self.nodes[point.signal] = node = await folder.add_variable(node_id, point.signal, zero, kind)
+            if point.writable:
+                await node.set_writable()
+        await server.start()
+        self._server = server
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
+
+    async def put(self, signal: str, value: float, status: int = ua.StatusCodes.Good) -> None:
+        node = self.nodes[signal]
+        kind = await node.read_data_type_as_variant_type()
+        number = value if kind in (ua.VariantType.Float, ua.VariantType.Double) else int(value)
+        await node.write_value(ua.DataValue(ua.Variant(number, kind), ua.StatusCode(status)))
+
+    async def get(self, signal: str) -> float:
+        return float(await self.nodes[signal].read_value())
+
+
+Tamper = Callable[[bytes, asyncio.StreamWriter], Awaitable[bytes | None]]
+
+
+@dataclass
+class Proxy:
+    """A TCP proxy; ``down`` sees each piece of data on its way to the client and returns what is passed on, ``up`` the same towards the server."""
+
+    server_port: int
+    down: Tamper | None = None
+    up: Tamper | None = None
+    port: int = 0
+    accepted: int = 0
+    _listener: asyncio.Server | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def start(self) -> None:
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        try:
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.server_port)
+        except OSError:
+            writer.transport.abort()
+            return
+        for source, target, way in ((reader, up_writer, "up"), (up_reader, writer, "down")):
+            task = asyncio.create_task(self._pump(source, target, way))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, way: str) -> None:
+        try:
+            while data := await source.read(4096):
+                tamper = self.down if way == "down" else self.up
+                passed = data if tamper is None else await tamper(data, target)
+                if passed:
+                    target.write(passed)
+        except OSError:
+            pass
+        finally:
+            target.close()
+
+    async def stop(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def modbus_server() -> AsyncIterator[ModbusServer]:
+    server = ModbusServer(units=(1, 2, 3))
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def proxy(modbus_server: ModbusServer) -> AsyncIterator[Proxy]:
+    between = Proxy(modbus_server.port)
+    await between.start()
+    yield between
+    await between.stop()
+
+
+@pytest.fixture
+async def modbus_bus(proxy: Proxy) -> AsyncIterator[ModbusBus]:
+    """The bus talks to the device through the proxy."""
+    bus = ModbusBus(Device("modbus", port=proxy.port), TIMEOUT_S, TIMEOUT_S)
+    await bus.open()
+    yield bus
+    await bus.close()
+
+
+def rst(writer: asyncio.StreamWriter) -> None:
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+@dataclass
+class MemoryValues:
+    values: dict[str, float | None] = field(default_factory=dict)
+
+    def read(self, signal: str) -> float | None:
+        return self.values.get(signal, 0.0)
+
+    def write(self, signal: str, value: float) -> None:
+        self.values[signal] = value
+
+
+@dataclass
+class Rig:
+    """One device of any protocol under the contract: its bus, its points, and hands to set, see and break them."""
+
+    bus: Fieldbus
+    points: dict[str, Point]
+    put: Callable[[str, float], Awaitable[None]]
+    get: Callable[[str], Awaitable[float | None]]
+    kill: Callable[[str], Awaitable[None]]
+    refuse: Callable[[str], Awaitable[None]]
+    stop: Callable[[], Awaitable[None]]
+    start: Callable[[], Awaitable[None]]
+
+
+TEMPERATURE, SETPOINT, STATE, FAN = "plant.chws_temp_c", "plant.chws_setpoint_c.request", "ch-1.machine_state", "hall-a.crah_fan_setpoint_pct.request"
+
+
+async def _modbus_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
+    points = {
+        p.signal: p
+        for p in (
+            modbus_point(TEMPERATURE, "1:40001", access="r"),
+            modbus_point(SETPOINT, "1:40010", "int16", 0.1),
+            modbus_point(STATE, "1:40012", "uint16", access="r"),
+            modbus_point(FAN, "1:40013", "float32"),
+        )
+    }
+    server = ModbusServer()
+    await server.start()
+    bus = ModbusBus(Device("modbus", port=server.port), TIMEOUT_S, TIMEOUT_S)
+
+    def offsets(signal: str) -> set[int]:
+        offset = int(points[signal].address[3:]) - 1
+        return set(range(offset, offset + len(encode(points[signal], 0.0))))
+
+    async def put(signal: str, value: float) -> None:
+        if value != value:
+            server.put_registers(points[signal], [0x7FC0, 0])
+        else:
+            server.put(points[signal], value)
+
+    async def get(signal: str) -> float | None:
+        return server.get(points[signal])
+
+    async def kill(signal: str) -> None:
+        server.holes |= offsets(signal)
+
+    async def refuse(signal: str) -> None:
+        server.read_only |= offsets(signal)
+
+    return Rig(bus, points, put, get, kill, refuse, server.stop, server.start), server.stop
+
+
+async def _opcua_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
+    points = {
+        p.signal: p
+        for p in (
+            opcua_point(TEMPERATURE, access="r"),
+            opcua_point(SETPOINT, "int16", scale=0.1),
+            opcua_point(STATE, "int32", access="r"),
+            opcua_point(FAN, "float"),
+        )
+    }
+    server = OpcUaServer(list(points.values()))
+    await server.start()
+    bus = OpcUaBus(Device("opcua", port=server.port, path="/test/"), 2.0, 2.0)
+
+    async def put(signal: str, value: float) -> None:
+        await server.put(signal, value / points[signal].scale)
+
+    async def get(signal: str) -> float | None:
+        return await server.get(signal) * points[signal].scale
+
+    async def kill(signal: str) -> None:
+        await server.nodes[signal].delete()
+
+    async def refuse(signal: str) -> None:
+        await server.nodes[signal].set_read_only()
+
+    return Rig(bus, points, put, get, kill, refuse, server.stop, server.start), server.stop
+
+
+async def _memory_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
+    points = {p.signal: p for p in (opcua_point(TEMPERATURE), opcua_point(SETPOINT, "int16", scale=0.1), opcua_point(STATE, "int32"), opcua_point(FAN))}
+    site = MemoryValues()
+    bus = MemoryBus(site)
+
+    async def put(signal: str, value: float) -> None:
+        site.values[signal] = value
+
+    async def get(signal: str) -> float | None:
+        return site.values[signal]
+
+    async def kill(signal: str) -> None:
+        bus.faults.dead.add(signal)
+
+    async def refuse(signal: str) -> None:
+        bus.faults.refused.add(signal)
+
+    async def stop() -> None:
+        bus.faults.unreachable = True
+
+    async def start() -> None:
+        bus.faults.unreachable = False
+
+    return Rig(bus, points, put, get, kill, refuse, stop, start), stop
+
+
+@pytest.fixture(params=["modbus", "opcua", "memory"])
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    """A device of each protocol in turn, running; the bus is not open yet."""
+    built, shutdown = await {"modbus": _modbus_rig, "opcua": _opcua_rig, "memory": _memory_rig}[request.param]()
+    yield built
+    await built.bus.close()
+    await shutdown()
