@@ -34,7 +34,7 @@ RISE_PER_H: Final = 0.1  # engineering value: ten quiet hours from none to all
 ELAPSED_MAX_S: Final = 900.0  # the longest cycle: a gap earns no trust
 
 
-def residual_authority(previous: float, doubts: frozenset[Doubt], installed: bool, elapsed_s: float) -> float:
+def residual_authority(installed: bool, previous: float = 0.0, doubts: frozenset[Doubt] = frozenset(), elapsed_s: float = 0.0) -> float:
     """Returns the residual's share 0 .. 1 for this cycle, from the last cycle's share and the time since [s]."""
     share, passed_s = finite(previous), finite(elapsed_s)
     if not installed or share is None:

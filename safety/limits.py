@@ -150,8 +150,16 @@ class HallLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisterLimits:
+    """How a setpoint's register is written: changes below ``deadband`` wait, and a register not known to be volatile wears out."""
+
+    deadband: float = 0.0
+    wears: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """All limits of a site, narrowed; ``setpoints`` holds the declared ones and is the whitelist."""
+    """All limits of a site, narrowed; ``setpoints`` holds the declared ones and is the whitelist, ``registers`` is by setpoint too."""
 
     setpoints: Mapping[str, SetpointLimits]
     chillers: tuple[ChillerLimits, ...] = ()
@@ -160,6 +168,7 @@ class Limits:
     tcs_dewpoint_margin_k: float = 2.0  # ASHRAE TC 9.9, liquid cooling: technology water over the dew point
     wetbulb_signal: str = "weather.oa_wetbulb_c"
     elapsed_max_s: float = 900.0  # the longest cycle: a longer gap earns no larger step
+    registers: Mapping[str, RegisterLimits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class StageRights:
     responsible: str
 
 
-STAGE_RIGHTS: Final[Mapping[Stage, StageRights]] = {
+WRITES: Final[Mapping[Stage, StageRights]] = {
     Stage.MONITOR: StageRights(heartbeat=False, setpoints=False, accepted_only=False, drills=False, responsible="the BAS; the daemon only reads"),
     Stage.SHADOW: StageRights(heartbeat=False, setpoints=False, accepted_only=False, drills=False, responsible="the BAS; the daemon decides and is scored"),
     Stage.ADVISORY: StageRights(heartbeat=True, setpoints=True, accepted_only=True, drills=False, responsible="the person who accepts each proposal"),

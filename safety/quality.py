@@ -160,4 +160,4 @@ def _heartbeat_stopped(rules: Mapping[str, GateRule], unchanged: Mapping[str, Se
     if rule is None:
         return False
     seen = unchanged.get(BAS_HEARTBEAT)
-    return seen is None or not now_s - seen[1] <= rule.stale_after_s
+    return seen is None or not 0.0 <= now_s - seen[1] <= rule.stale_after_s

@@ -37,7 +37,7 @@ def hottest_inlet_c(hall: HallLimits, measured: Mapping[str, float]) -> float | 
     return max(value for value in (whole, *rows) if value is not None)
 
 
-def update(measured: Measurements, memory: Trends, limits: Limits) -> Trends:
+def update(memory: Trends, measured: Measurements, limits: Limits) -> Trends:
     """Takes one set of accepted measurements into the memory; an unknown inlet adds nothing and ends nothing."""
     at_s = measured.taken_at_s
     samples: dict[str, Samples] = {}

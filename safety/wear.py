@@ -7,22 +7,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from safety.finite import finite, known
-from safety.limits import MORE_COOLING
+from safety.limits import MORE_COOLING, Limits, RegisterLimits
 
 LIFETIME_WRITES: Final = 100_000  # usual EEPROM endurance of controllers' data sheets
 WRITES_PER_H: Final = 1.14  # 100,000 writes in 10 years
 BURST: Final = 3.0  # engineering value: a few changes in a row, then the hourly share
 
 
-@dataclass(frozen=True, slots=True)
-class WriteRule:
-    """How one register is written: changes below ``deadband`` wait; ``limited`` is False only where the register is known to be volatile."""
-
-    deadband: float = 0.0
-    limited: bool = True
-
-
-DEFAULT_RULE: Final = WriteRule()
+DEFAULT: Final = RegisterLimits()
 """For a register of which nothing is known: it wears."""
 
 
@@ -35,23 +27,23 @@ class WearLedger:
 
 
 def choose_writes(
-    permitted: Mapping[str, float], requested: Mapping[str, float], rules: Mapping[str, WriteRule], ledger: WearLedger, at_s: float
+    permitted: Mapping[str, float], requested: Mapping[str, float], ledger: WearLedger, limits: Limits, at_s: float
 ) -> tuple[Mapping[str, float], WearLedger]:
     """Chooses what to write of the permitted setpoints, and books it.
 
     ``requested`` is what was last asked of the BAS, by setpoint; a setpoint that is not in it has never been asked for and is written. A change
     towards more cooling is written whatever the deadband, the bucket or the lifetime say, and is booked all the same.
     """
-    writes = {name: value for name, value in permitted.items() if finite(value) is not None and _worth(name, value, requested, rules, ledger, at_s)}
-    return writes, booked(ledger, writes, rules, at_s)
+    writes = {name: value for name, value in permitted.items() if finite(value) is not None and _worth(name, value, requested, ledger, limits, at_s)}
+    return writes, booked(ledger, writes, limits, at_s)
 
 
-def booked(ledger: WearLedger, registers: Iterable[str], rules: Mapping[str, WriteRule], at_s: float) -> WearLedger:
+def booked(ledger: WearLedger, registers: Iterable[str], limits: Limits, at_s: float) -> WearLedger:
     """Returns the ledger after one write to each register; hand-backs are booked by this too, and never asked whether they may."""
     writes, bucket = dict(ledger.writes), dict(ledger.bucket)
     for name in registers:
         writes[name] = writes.get(name, 0) + 1
-        if rules.get(name, DEFAULT_RULE).limited:
+        if limits.registers.get(name, DEFAULT).wears:
             bucket[name] = (tokens(ledger, name, at_s) - 1.0, at_s)
     return WearLedger(writes, bucket)
 
@@ -62,7 +54,7 @@ def tokens(ledger: WearLedger, register: str, at_s: float) -> float:
     return min(BURST, left + max(0.0, at_s - since_s) / 3600.0 * WRITES_PER_H)
 
 
-def _worth(name: str, value: float, requested: Mapping[str, float], rules: Mapping[str, WriteRule], ledger: WearLedger, at_s: float) -> bool:
+def _worth(name: str, value: float, requested: Mapping[str, float], ledger: WearLedger, limits: Limits, at_s: float) -> bool:
     """Returns whether one permitted value is worth a write now."""
     last = known(requested, name)
     if last is None:
@@ -71,7 +63,7 @@ def _worth(name: str, value: float, requested: Mapping[str, float], rules: Mappi
     change = value - last
     if change != 0.0 and (more is None or change * more > 0.0):
         return True
-    rule = rules.get(name, DEFAULT_RULE)
-    if change == 0.0 or abs(change) < rule.deadband:
+    register = limits.registers.get(name, DEFAULT)
+    if change == 0.0 or abs(change) < register.deadband:
         return False
-    return not rule.limited or (tokens(ledger, name, at_s) >= 1.0 and ledger.writes.get(name, 0) < LIFETIME_WRITES)
+    return not register.wears or (tokens(ledger, name, at_s) >= 1.0 and ledger.writes.get(name, 0) < LIFETIME_WRITES)

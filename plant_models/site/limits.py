@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from plant_models.site.points import Points
+from plant_models.site.points import Points, WriteClass
 from plant_models.site.problems import Problem, SiteErrors
 from plant_models.site.settings import FILE
 from plant_models.site.topology import Hall, SetpointRange, Site
@@ -20,12 +20,13 @@ from safety.limits import (
     HallLimits,
     Limits,
     PlantLimits,
+    RegisterLimits,
     SetpointLimits,
     Widening,
     narrow,
     narrow_value,
 )
-from safety.signals import parse
+from safety.signals import Role, parse, point
 
 _DP: Final = "chw_dp_setpoint_kpa"
 _CHWS: Final = "chws_setpoint_c"
@@ -58,7 +59,13 @@ def limits_of(site: Site, points: Points) -> Limits:
         chillers=chillers,
         halls=tuple(_hall(site, hall, signals)[0] for hall in site.hall),
         plants=tuple(PlantLimits(name, basins=cells) for name, cells in basins.items()),
+        registers={name: RegisterLimits(limits.deadband, _wears(points, name)) for name, limits in setpoints.items()},
     )
+
+
+def _wears(points: Points, setpoint: str) -> bool:
+    """Returns whether a setpoint's register wears out, or may for all that its row says."""
+    return points.by_signal[point(setpoint, Role.REQUEST)].write_class is not WriteClass.VOLATILE
 
 
 def widenings(site: Site, setpoints: Mapping[str, SetpointRange]) -> list[Problem]:
