@@ -1,0 +1,166 @@
+"""One air-cooled hall second by second: CRAH group, rows of racks, aisles, thermal mass, moisture.
+
+All nodes are explicit, so that heat leaving one is heat entering the next to the last digit; ``least_time_constant_s`` tells whether a step is stable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant_models.components import crah, exchanger, fluids, rows, server
+from plant_models.components.fluids import CP_AIR, CP_WATER, Expr
+from plant_models.simulator.plant_file import HallTruth, PlantTruth
+from plant_models.site.topology import Hall, Site
+
+_STILL_AIR_SHARE = 0.01  # of design flow that moves with the fans off
+_KG_PER_M3_AIR = 1.18
+_COIL_CONTACT = 0.2  # share of air that meets a coil surface wet enough to dry it
+_SURFACE_K = 1.5  # coil surface over entering water
+
+STATE = ("cold_c", "rack_c", "hot_c", "server_speed", "supply_c", "mass_c", "slab_c", "valve", "valve_integral", "fan", "humidity")
+_PER_ROW = ("cold_c", "rack_c", "hot_c", "server_speed")
+
+
+@dataclass(frozen=True)
+class HallAir:
+    """A hall's equations with its numbers."""
+
+    hall: Hall
+    truth: HallTruth
+    design_dp_kpa: float
+    coil_flow_kgs: float
+
+    @classmethod
+    def of(cls, hall: Hall, site: Site, truth: PlantTruth) -> HallAir:
+        """Returns a hall with its true parameters; its coils take their share of the plant's design flow unless the plant file says otherwise."""
+        own = truth.hall.get(hall.name, HallTruth())
+        plant = next((p for p in site.plant if p.name == hall.plant), None)
+        if plant is None:
+            return cls(hall, own, 1.0, 1.0)
+        served = sum(h.it_capacity_kw for h in site.hall if h.plant == hall.plant)
+        return cls(hall, own, plant.chw_dp_max_kpa, own.coil_flow_kgs or plant.chw_flow_kgs * hall.it_capacity_kw / served)
+
+    def _relative(self, values: tuple[float, ...]) -> NDArray[np.float64]:
+        given = np.array(values or (1.0,) * self.hall.row_count)
+        return given / given.mean()
+
+    @property
+    def capacity_kw(self) -> NDArray[np.float64]:
+        """Returns IT power of each row at full utilisation and 25 degC inlet [kW]."""
+        return np.full(self.hall.row_count, self.hall.it_capacity_kw / self.hall.row_count)
+
+    @property
+    def tight_share(self) -> NDArray[np.float64]:
+        """Returns the recirculated share of each well-fed row."""
+        return np.array(self.truth.row_recirculation or (0.03,) * self.hall.row_count)
+
+    def fields(self) -> list[tuple[str, int]]:
+        """Returns the hall's state fields with their lengths."""
+        return [(f"{self.hall.name}.{f}", self.hall.row_count if f in _PER_ROW else 1) for f in STATE]
+
+    def capacities_kj_per_k(self) -> dict[str, NDArray[np.float64] | float]:
+        """Returns the heat capacity of each state that stores heat."""
+        racks, per_row, truth = self.hall.row_count * self.hall.racks_per_row, self.hall.racks_per_row, self.truth
+        air = per_row * truth.air_m3_per_rack * _KG_PER_M3_AIR * CP_AIR / 2.0
+        return {
+            "cold_c": np.full(self.hall.row_count, air),
+            "hot_c": np.full(self.hall.row_count, air),
+            "rack_c": np.full(self.hall.row_count, per_row * truth.server_kj_per_k_rack),
+            "supply_c": truth.supply_kj_per_k_kgs * self.hall.crah_air_flow_kgs,
+            "mass_c": racks * truth.mass_kj_per_k_rack,
+            "slab_c": racks * truth.slab_kj_per_k_rack,
+        }
+
+    def least_time_constant_s(self) -> float:
+        """Returns the shortest time constant of an air node at full flows [s]."""
+        flow = float(self._relative(self.truth.row_flow).max()) * self.hall.crah_air_flow_kgs / self.hall.row_count
+        drawn = 1.8 * self.hall.it_capacity_kw / self.hall.row_count / (CP_AIR * self.truth.server.air_difference_k)
+        node = self.capacities_kj_per_k()["cold_c"]
+        return float(np.min(node)) / (max(flow, drawn) * CP_AIR + self.truth.mass_kw_per_k_rack * self.hall.racks_per_row)
+
+    def start(self, supply_c: float) -> dict[str, float]:
+        """Returns a state near rest at a supply temperature [degC]."""
+        hot = supply_c + 11.0
+        values = {"cold_c": supply_c, "rack_c": hot, "hot_c": hot, "server_speed": 1.0, "supply_c": supply_c, "mass_c": hot, "slab_c": hot}
+        return values | {"valve": 0.6, "valve_integral": 0.6, "fan": 0.8, "humidity": float(fluids.humidity_ratio(9.5, 101.325))}
+
+    def demand(self, s: Mapping[str, Expr], u: Mapping[str, Expr]) -> dict[str, Expr]:
+        """Returns what the hall asks before water and losses are known: row inlets, IT powers, air flows, conductance of its coils."""
+        air = self.hall.crah_air_flow_kgs * np.maximum(s["fan"], _STILL_AIR_SHARE)
+        delivered = (1.0 - self.truth.leak_share) * air * self._relative(self.truth.row_flow) / self.hall.row_count
+        row_use = np.clip(u["utilisation"] * self._relative(self.truth.row_load), 0.0, 1.0)
+        drawn = server.air_flow_kgs(self.truth.server, self.capacity_kw, row_use, s["server_speed"])
+        recirculated = rows.recirculated_share(delivered, drawn, u["tight_share"])
+        mean = rows.inlet_c(s["cold_c"], s["hot_c"], recirculated)
+        electronics, fans = server.power_kw(self.truth.server, self.capacity_kw, row_use, mean, s["server_speed"])
+        conductance = crah.branch_conductance(s["valve"], self.coil_flow_kgs / self.design_dp_kpa**0.5, self.truth.valve_authority)
+        return {
+            "air": air,
+            "delivered": delivered,
+            "drawn": drawn,
+            "recirculated": recirculated,
+            "inlet": mean,
+            "inlet_top": rows.inlet_c(s["cold_c"], s["hot_c"], recirculated, rows.TOP_WEIGHT),
+            "electronics": electronics,
+            "server_fans": fans,
+            "it": np.sum(electronics) + np.sum(fans),
+            "work": np.sum(self.capacity_kw * row_use),
+            "conductance": conductance,
+        }
+
+    def return_c(self, s: Mapping[str, Expr], d: Mapping[str, Expr]) -> Expr:
+        """Returns the air temperature that comes back to the CRAHs [degC]: hot aisles, what overflows the cold ones, what leaks before them."""
+        taken = (1.0 - d["recirculated"]) * d["drawn"]
+        leaked = self.truth.leak_share * d["air"]
+        return (leaked * s["supply_c"] + np.sum(taken * s["hot_c"]) + np.sum((d["delivered"] - taken) * s["cold_c"])) / d["air"]
+
+    def coil_heat_kw(self, air_kgs: Expr, return_c: Expr, water_kgs: Expr, water_c: Expr, coil_factor: Expr) -> Expr:
+        """Returns the heat that the coils take from the air [kW]."""
+        design_ua = self.truth.coil_ua_kw_per_k_per_kgs * self.hall.crah_air_flow_kgs * self.truth.coil_factor * coil_factor
+        ua = crah.coil_ua_kw_per_k(water_kgs / self.coil_flow_kgs, air_kgs / self.hall.crah_air_flow_kgs, design_ua)
+        return exchanger.heat_kw(ua, air_kgs * CP_AIR, water_kgs * CP_WATER, return_c, water_c)
+
+    def fan_kw(self, s: Mapping[str, Expr]) -> Expr:
+        """Returns the power of the hall's CRAH fans [kW]; all of it heats the air."""
+        return self.truth.crah_fan_kw_per_kgs * self.hall.crah_air_flow_kgs * crah.fan_power_share(s["fan"])
+
+    def step(self, s: Mapping[str, Expr], d: Mapping[str, Expr], u: Mapping[str, Expr], dt: float) -> dict[str, Expr]:
+        """Returns the state ``dt`` seconds on; ``u`` also holds coil, fan, losses [kW], return_c and water_c [degC]."""
+        truth, racks = self.truth, self.hall.row_count * self.hall.racks_per_row
+        cap, n = self.capacities_kj_per_k(), self.hall.row_count
+        to_mass = truth.mass_kw_per_k_rack * self.hall.racks_per_row * (s["hot_c"] - s["mass_c"])
+        to_slab = truth.slab_kw_per_k_rack * racks * (s["mass_c"] - s["slab_c"])
+        through_rack = d["drawn"] * CP_AIR
+        power = d["electronics"] + d["server_fans"]
+        error = s["supply_c"] - u["supply_setpoint_c"]
+        wanted = np.clip(truth.valve_gain_per_k * error + s["valve_integral"], 0.0, 1.0)
+        speed = server.fan_speed(truth.server, d["inlet"])
+        return {
+            "cold_c": s["cold_c"] + dt / cap["cold_c"] * d["delivered"] * CP_AIR * (s["supply_c"] - s["cold_c"]),
+            "rack_c": s["rack_c"] + dt / cap["rack_c"] * (power - through_rack * (s["rack_c"] - d["inlet"])),
+            "hot_c": s["hot_c"] + dt / cap["hot_c"] * (through_rack * (s["rack_c"] - s["hot_c"]) - to_mass + u["losses"] / n),
+            "supply_c": s["supply_c"] + dt / cap["supply_c"] * (d["air"] * CP_AIR * (u["return_c"] - s["supply_c"]) + u["fan"] - u["coil"]),
+            "mass_c": s["mass_c"] + dt / cap["mass_c"] * (np.sum(to_mass) - to_slab),
+            "slab_c": s["slab_c"] + dt / cap["slab_c"] * to_slab,
+            "server_speed": s["server_speed"] + dt / truth.server_fan_s * (speed - s["server_speed"]),
+            "valve_integral": np.clip(s["valve_integral"] + dt / truth.valve_reset_s * truth.valve_gain_per_k * error, 0.0, 1.0),
+            "valve": s["valve"] + np.clip(wanted - s["valve"], -dt / truth.valve_s, dt / truth.valve_s),
+            "fan": s["fan"] + np.clip(u["fan_share"] - s["fan"], -dt / truth.fan_ramp_s, dt / truth.fan_ramp_s),
+            "humidity": self._humidity(s, d, u, dt),
+        }
+
+    def _humidity(self, s: Mapping[str, Expr], d: Mapping[str, Expr], u: Mapping[str, Expr], dt: float) -> Expr:
+        """Returns the room's humidity ratio: make-up air between two dew points, drying where the coil is colder than the dew point.
+
+        Its latent heat (below 1 % of a data hall's load) is left out of the heat balance.
+        """
+        low, high = (fluids.humidity_ratio(t, u["pressure_kpa"]) for t in self.truth.makeup_dewpoint_c)
+        makeup = np.clip(fluids.humidity_ratio_at_wetbulb(u["oa_drybulb_c"], u["oa_wetbulb_c"], u["pressure_kpa"]), low, high)
+        air_kg = self.hall.row_count * self.hall.racks_per_row * self.truth.air_m3_per_rack * _KG_PER_M3_AIR
+        dry = fluids.humidity_ratio(u["water_c"] + _SURFACE_K, u["pressure_kpa"])
+        condensed = _COIL_CONTACT * d["air"] / air_kg * np.maximum(s["humidity"] - dry, 0.0)
+        return s["humidity"] + dt * (self.truth.makeup_changes_per_h / 3600.0 * (makeup - s["humidity"]) - condensed)

@@ -1,0 +1,112 @@
+"""The machines of a whole site with their local loops, compiled by CasADi: five steps of one second between two scans of the BAS in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import casadi
+import numpy as np
+
+from plant_models.simulator.commands import Commands
+from plant_models.simulator.equations import COMMANDED, COUNTERS, ENERGIES, WEATHER, Array, Equations
+from plant_models.simulator.plant_file import PlantTruth
+from plant_models.site.topology import Site
+from plant_models.sources.weather import WeatherNow
+
+SCAN_S = 5.0
+_STEPS = 5
+
+
+class Plant:
+    """A site's machines in time. ``state`` and ``outputs`` are plain vectors; ``names`` says what the outputs are."""
+
+    def __init__(self, site: Site, truth: PlantTruth, weather: WeatherNow) -> None:
+        """Compiles the site's equations and starts near rest, machines off. Raises ValueError for a site whose air is too quick for 1 s."""
+        self.equations = Equations(site, truth)
+        self._inputs = self.equations.healthy_inputs()
+        self._seen = self.equations.inputs.view(self._inputs)
+        self._plants = [[self._seen[f"{name}.{f}"] for f in COMMANDED] for name in self.equations.plants]
+        self._halls = [tuple(self._seen[f"{name}.{f}"] for f in ("supply_setpoint_c", "fan_share", "utilisation")) for name in self.equations.halls]
+        self._weather = self._inputs[: len(WEATHER)]
+        self.state: Array = self.equations.start(weather.oa_wetbulb_c)
+        step, self.names = _compiled(self.equations)
+        self.step_function: casadi.Function = step
+        self.outputs: Array = np.zeros(len(self.names))
+        self._after = np.zeros_like(self.state)
+        self._call = _buffered(_chunk(step), self.state, self._inputs, self._after, self.outputs)
+        self._where = {name: i for i, name in enumerate(self.names)}
+
+    def advance(self, commands: Commands, weather: WeatherNow, utilisation: Sequence[float]) -> None:
+        """Steps 5 s under constant commands, weather and utilisation (0 .. 1, one a hall)."""
+        for fields, given in zip(self._plants, commands.plants, strict=True):
+            for where, name in zip(fields, COMMANDED, strict=True):
+                where[:] = getattr(given, name)
+        for (supply, fan, use), supply_c, fan_share, load in zip(
+            self._halls, commands.crah_supply_setpoint_c, commands.crah_fan_share, utilisation, strict=True
+        ):
+            supply[:], fan[:], use[:] = supply_c, fan_share, load
+        self._weather[:] = (weather.oa_drybulb_c, weather.oa_wetbulb_c, weather.pressure_kpa)
+        self._call()
+        self.state[:] = self._after
+
+    def wear(self, field: str, value: float | Sequence[float]) -> None:
+        """Changes a machine's health: ``<plant>.chiller_age``, ``<plant>.tower_fill``, ``<hall>.coil_factor`` (1 as in the plant file), ``<hall>.tight_share``.
+
+        Raises KeyError for anything else.
+        """
+        if not field.endswith((".chiller_age", ".tower_fill", ".coil_factor", ".tight_share")):
+            raise KeyError(field)
+        self._seen[field][:] = value
+
+    def value(self, name: str) -> float:
+        """Returns one output of the last step by name. Raises KeyError on an unknown one."""
+        return float(self.outputs[self._where[name]])
+
+    def values(self) -> Mapping[str, float]:
+        """Returns every output of the last step by name."""
+        return MappingProxyType(dict(zip(self.names, self.outputs.tolist(), strict=True)))
+
+    def energies_kwh(self) -> dict[str, float]:
+        """Returns electric energy since the start by category [kWh]."""
+        view = self.equations.state.view(self.state)
+        return {e: float(view[f"energy.{e}"][0]) for e in ENERGIES}
+
+    def counters(self) -> dict[str, float]:
+        """Returns the other counters since the start: utilisation, water, energy outside the chillers' curves."""
+        view = self.equations.state.view(self.state)
+        return {c: float(view[f"count.{c}"][0]) for c in COUNTERS}
+
+    def stored_kwh(self) -> float:
+        """Returns the heat stored in water, air and mass [kWh] over 0 degC."""
+        return float(self.equations.stored_kj_per_k @ self.state) / 3600.0
+
+
+def _compiled(equations: Equations) -> tuple[casadi.Function, tuple[str, ...]]:
+    """Returns one second as a CasADi function (state, inputs) -> (state, outputs), and the outputs' names."""
+    state, inputs = casadi.SX.sym("state", equations.state.size), casadi.SX.sym("inputs", equations.inputs.size)
+    after, signals = equations.step(state, inputs, symbolic=True)
+    outputs = casadi.vertcat(*(casadi.SX(v) for v in signals.values()))
+    after, outputs = casadi.cse([after, outputs])
+    step = casadi.Function("second", [state, inputs], [casadi.densify(after), casadi.densify(outputs)])
+    return step, tuple(signals)
+
+
+def _chunk(step: casadi.Function) -> casadi.Function:
+    """Returns the steps between two scans as one function; the outputs are the last step's."""
+    state, inputs = casadi.MX.sym("state", step.size1_in(0)), casadi.MX.sym("inputs", step.size1_in(1))
+    after, outputs = state, casadi.MX()
+    for _ in range(_STEPS):
+        after, outputs = step(after, inputs)
+    return casadi.Function("scan", [state, inputs], [after, outputs])
+
+
+def _buffered(function: casadi.Function, *vectors: Array):  # type: ignore[no-untyped-def]  # casadi's trigger has no type
+    """Returns a call without arguments that reads the first two vectors and writes the other two in place."""
+    buffer, trigger = function.buffer()
+    for i, vector in enumerate(vectors[:2]):
+        buffer.set_arg(i, memoryview(vector))
+    for i, vector in enumerate(vectors[2:]):
+        buffer.set_res(i, memoryview(vector))
+    trigger.buffer_owner = buffer if hasattr(trigger, "__dict__") else None
+    return trigger

@@ -1,0 +1,85 @@
+"""What can be read off a plant or hall, by signal, out of what the equations worked out; true values, sensors come after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from plant_models.components import fluids
+from plant_models.components.fluids import Expr
+from plant_models.simulator.chilled_water import ChilledWater
+from plant_models.simulator.hall_air import HallAir
+
+_RUNNING_SHARE = 0.002  # of capacity from which a compressor counts as running
+
+
+def plant_signals(p: ChilledWater, after: Mapping[str, Expr], u: Mapping[str, Expr], d: Mapping[str, Expr]) -> dict[str, Expr]:
+    """Returns a plant's readable values: temperatures after the step, flows and powers during it."""
+    name = p.plant.name
+    signals = {
+        f"{name}.chws_temp_c": after["header_c"],
+        f"{name}.chwr_temp_c": after["tank_c"],
+        f"{name}.chw_flow_kgs": d["total"],
+        f"{name}.chw_dp_kpa": d["dp_kpa"],
+        f"{name}.cws_temp_c": d["tower_c"],
+        f"{name}.cwr_temp_c": after["cw_return_c"],
+        f"{name}.cw_flow_kgs": d["cw"] + d["plates"],
+        f"{name}.bypass_pct": 100.0 * after["bypass"],
+    }
+    for i, machine in enumerate(p.chillers.machines):
+        signals |= {
+            f"{machine.name}.power_kw": d["chillers"]["power"][i],
+            f"{machine.name}.load_pct": 100.0 * after["heat_kw"][i] / machine.capacity_kw,
+            f"{machine.name}.heat_kw": after["heat_kw"][i],
+            f"{machine.name}.chws_temp_c": after["evaporator_c"][i],
+            f"{machine.name}.chwr_temp_c": d["before_chillers_c"],
+            f"{machine.name}.cws_temp_c": d["tower_c"],
+            f"{machine.name}.cwr_temp_c": after["condenser_c"][i],
+            f"{machine.name}.evaporator_flow_kgs": d["evaporators"][i],
+            f"{machine.name}.condenser_flow_kgs": d["condensers"][i],
+            f"{machine.name}.running_count": np.where(after["heat_kw"][i] > _RUNNING_SHARE * machine.capacity_kw, 1.0, 0.0) * u["chiller_on"][i],
+        }
+    for i, cell in enumerate(p.tower.cells):
+        signals |= {
+            f"{cell.name}.fan_pct": 100.0 * d["cells"]["speed"][i],
+            f"{cell.name}.power_kw": d["cells"]["power"][i],
+            f"{cell.name}.basin_temp_c": after["basin_c"][i],
+            f"{cell.name}.heat_kw": d["cells"]["rejected"][i],
+        }
+    for pumps, power, speed in ((p.chw_pumps, d["chw_pump_kw"], 100.0 * after["pump_speed"]), (p.cw_pumps, d["cw_pump_kw"], 100.0)):
+        for group in pumps.groups:
+            signals |= {f"{group.name}.power_kw": power * (group.count / pumps.most), f"{group.name}.speed_pct": speed}
+    if p.economiser is not None:
+        wse = p.economiser.name
+        signals |= {
+            f"{wse}.heat_kw": d["plates_kw"],
+            f"{wse}.power_kw": d["plates_pump_kw"],
+            f"{wse}.chws_temp_c": d["before_chillers_c"],
+            f"{wse}.chwr_temp_c": after["tank_c"],
+            f"{wse}.load_pct": 100.0 * after["economiser"],
+        }
+    return signals
+
+
+def hall_signals(h: HallAir, after: Mapping[str, Expr], u: Mapping[str, Expr], asked: Mapping[str, Expr], heat: Mapping[str, Expr]) -> dict[str, Expr]:
+    """Returns a hall's readable values; ``<row>.rack_inlet_c`` is the row's hottest inlet, ``<row>.inlet_mean_c`` its mean."""
+    name = h.hall.name
+    dewpoint = fluids.dewpoint_c(after["humidity"], u["pressure_kpa"])
+    aisle = np.sum(after["cold_c"]) / h.hall.row_count
+    signals = {
+        f"{name}.it_load_kw": asked["it"],
+        f"{name}.rack_inlet_max_c": np.max(asked["inlet_top"]),
+        f"{name}.crah_supply_temp_c": after["supply_c"],
+        f"{name}.crah_return_temp_c": heat["return_c"],
+        f"{name}.crah_fan_pct": 100.0 * after["fan"],
+        f"{name}.crah_valve_pct": 100.0 * after["valve"],
+        f"{name}.crah_fan_power_kw": heat["fan"],
+        f"{name}.room_dewpoint_c": dewpoint,
+        f"{name}.room_rh_pct": np.minimum(100.0 * fluids.saturation_pressure_kpa(dewpoint) / fluids.saturation_pressure_kpa(aisle), 100.0),
+        f"{name}.heat_kw": heat["coil"],
+        f"{name}.coil_flow_kgs": heat["water_kgs"],
+    }
+    for i, row in enumerate(h.hall.rows):
+        signals |= {f"{row}.rack_inlet_c": asked["inlet_top"][i], f"{row}.inlet_mean_c": asked["inlet"][i], f"{row}.recirculated_pct": 100.0 * asked["recirculated"][i]}
+    return signals
