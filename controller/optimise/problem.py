@@ -1,0 +1,157 @@
+"""Turns a request into the numbers of one optimal control problem: start, disturbances ahead, bounds and soft limits, on the tracker's grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.forecast import CARBON, PRICE
+from controller.optimise.request import PlanRequest
+from plant_models.reduced.hall import it_factor, mean_inlet_c
+from plant_models.reduced.model import WETBULB
+from plant_models.reduced.observe import disturbances_known, setpoints_known
+from plant_models.reduced.parameters import PlantParameters, ReducedParameters
+from plant_models.site.topology import Plant, Site
+from safety.limits import HallLimits, Limits, SetpointLimits
+from safety.records import Forecast
+
+WEIGHT = "weight"
+_NO_LIMIT_K = -1000.0
+_STAGE_DOWN_SHARE = 0.9  # engineering value: a stage is dropped at this share of the load at which it was added
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One optimal control problem over n steps; the series have n + 1 entries, bounds n."""
+
+    states: Mapping[str, float]
+    in_force: Mapping[str, float]
+    offsets: Mapping[str, float]
+    ahead: tuple[Mapping[str, float], ...]
+    """Disturbances, soft limits and the weight of energy, by name, at each instant of the grid."""
+    lower: Mapping[str, tuple[float, ...]]
+    upper: Mapping[str, tuple[float, ...]]
+    start: Mapping[str, tuple[float, ...]]
+    """Setpoints that the search starts from, within the bounds."""
+
+
+def soft_limit_names(site: Site) -> tuple[str, ...]:
+    """Returns the names of a site's soft limits, those of halls first."""
+    halls = [f"{h.name}.{limit}" for h in site.hall for limit in ("inlet_high_c", "supply_low_c")]
+    return (*halls, *(f"{p.name}.lift_low_k" for p in site.plant))
+
+
+def problem_of(site: Site, parameters: ReducedParameters, limits: Limits, request: PlanRequest) -> Problem:
+    """Returns the problem that a request poses; its estimate must be valid."""
+    steps, step_s = site.optimiser.horizon_steps, site.optimiser.step_s
+    states = request.estimate.states
+    in_force = setpoints_known(site, request.measured, request.in_force)
+    now = disturbances_known(site, parameters, request.measured, states)
+    soft = _soft_limits(site, parameters, limits, request.measured)
+    weights = _weights(site, request.forecast, steps)
+    ahead = tuple(_disturbances_ahead(site, parameters, request, now, k) | soft | {WEIGHT: weights[k]} for k in range(steps + 1))
+    movable = frozenset(request.writable) & frozenset(limits.setpoints)
+    bounds = {s: _bounds(v, limits.setpoints[s] if s in movable else None, request.elapsed_s, step_s, steps, limits) for s, v in in_force.items()}
+    lower = {s: b[0] for s, b in bounds.items()}
+    upper = {s: b[1] for s, b in bounds.items()}
+    start = {s: _start(request.last.get(s, ()), v, lower[s], upper[s]) for s, v in in_force.items()}
+    return Problem(states, in_force, request.estimate.offsets, ahead, lower, upper, start)
+
+
+def _bounds(
+    value: float, limit: SetpointLimits | None, elapsed_s: float, step_s: float, steps: int, limits: Limits
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Returns the lowest and highest value a setpoint can reach at each step; one that is not ours to move stays where it is."""
+    if limit is None:
+        return (value,) * steps, (value,) * steps
+    lower, upper = [], []
+    for k in range(steps):
+        minutes = (min(elapsed_s, limits.elapsed_max_s) + k * step_s) / 60.0
+        highest = math.inf if limit.raise_per_min is None else value + limit.raise_per_min * minutes
+        lowest = -math.inf if limit.lower_per_min is None else value - limit.lower_per_min * minutes
+        # An operator may have left the range: the plan comes back as fast as the rate allows, and is feasible meanwhile.
+        lower.append(min(max(limit.low, lowest), max(limit.high, lowest)))
+        upper.append(max(min(limit.high, highest), min(limit.low, highest)))
+    return tuple(lower), tuple(upper)
+
+
+def _start(last: tuple[float, ...], value: float, lower: tuple[float, ...], upper: tuple[float, ...]) -> tuple[float, ...]:
+    """Returns the last plan one step on, its end held, within the bounds; what is in force where there is no last plan."""
+    usual = [last[min(k + 1, len(last) - 1)] if last else value for k in range(len(lower))]
+    return tuple(min(max(v, low), high) for v, low, high in zip(usual, lower, upper, strict=True))
+
+
+def _soft_limits(site: Site, parameters: ReducedParameters, limits: Limits, measured: Mapping[str, float]) -> dict[str, float]:
+    """Returns the soft limits: the hottest inlet with its margin and spread, supply air over the dew point, lift of running chillers."""
+    soft: dict[str, float] = {}
+    halls = {h.name: h for h in limits.halls}
+    for hall in site.hall:
+        h = halls.get(hall.name, HallLimits(hall.name, hall.plant))
+        spread = parameters.halls[hall.name].inlet_spread_k
+        soft[f"{hall.name}.inlet_high_c"] = h.inlet_recommended_c - site.optimiser.inlet_margin_k - spread
+        dewpoint = measured.get(f"{hall.name}.room_dewpoint_c")
+        soft[f"{hall.name}.supply_low_c"] = _NO_LIMIT_K if dewpoint is None else dewpoint + h.dewpoint_margin_k
+    for plant in site.plant:
+        lifts = [c.lift_min_k for c in limits.chillers if c.plant == plant.name]
+        soft[f"{plant.name}.lift_low_k"] = max(lifts, default=_NO_LIMIT_K)
+    return soft
+
+
+def _weights(site: Site, forecast: Forecast, steps: int) -> list[float]:
+    """Returns what energy costs at each instant over its mean cost: 1 throughout where the tariff is flat."""
+    nothing = (0.0,) * (steps + 1)
+    prices = forecast.series[PRICE].median if PRICE in forecast.series else nothing
+    carbon = forecast.series[CARBON].median if CARBON in forecast.series else nothing
+    costs = [_at(prices, k) + _at(carbon, k) * site.money.carbon_price_per_kg for k in range(steps + 1)]
+    mean = sum(costs) / len(costs)
+    return [c / mean for c in costs] if mean > 0.0 else [1.0] * len(costs)
+
+
+def _at(series: tuple[float, ...], k: int) -> float:
+    return series[min(k, len(series) - 1)]
+
+
+def _disturbances_ahead(site: Site, parameters: ReducedParameters, request: PlanRequest, now: Mapping[str, float], k: int) -> dict[str, float]:
+    """Returns the disturbances at step k: loads and weather as forecast, machines as the BAS will probably run them."""
+    ahead = dict(now)
+    series, states = request.forecast.series, request.estimate.states
+    if WETBULB in series:
+        ahead[WETBULB] = _at(series[WETBULB].median, k)
+    for hall in site.hall:
+        load = series.get(f"{hall.name}.it_load_kw")
+        if load is not None:
+            p = parameters.halls[hall.name]
+            mean = mean_inlet_c(p, states[f"{hall.name}.crah_supply_temp_c"], states[f"{hall.name}.rack_inlet_max_c"])
+            ahead[f"{hall.name}.it_base_kw"] = _at(load.median, k) / float(it_factor(p, mean))
+    for plant in site.plant:
+        more = _stages_more(site, plant, parameters.plants[plant.name], request, now, ahead)
+        for machines, most in (("chillers", _count(site.chiller, plant)), ("cells", _count(site.tower, plant)), ("cw_pumps", _pumps(site, plant, "cw"))):
+            key = f"{plant.name}.{machines}_running"
+            ahead[key] = min(max(now[key] + more, min(now[key], 1.0)), float(max(most, now[key])))
+    return ahead
+
+
+def _stages_more(site: Site, plant: Plant, p: PlantParameters, request: PlanRequest, now: Mapping[str, float], ahead: Mapping[str, float]) -> int:
+    """Returns how many more chillers the BAS will run for the load ahead; 0 while none runs."""
+    running = now[f"{plant.name}.chillers_running"]
+    halls = [f"{h.name}.it_base_kw" for h in site.hall if h.plant == plant.name]
+    load_now, load_ahead = sum(now[h] for h in halls), sum(ahead[h] for h in halls)
+    if running < 1.0 or load_now <= 0.0:
+        return 0
+    heat = request.estimate.loads_kw.get(f"{plant.name}.chiller_heat_kw", load_now)
+    full_kw = p.stage_up_load_share * max(p.chiller_capacity_kw, 1.0)
+
+    def wanted(load_kw: float) -> int:
+        stages = load_kw / full_kw
+        return max(math.ceil(stages), min(int(running), math.ceil(stages / _STAGE_DOWN_SHARE)))
+
+    return wanted(heat * load_ahead / load_now) - wanted(heat)
+
+
+def _count(machines: tuple[object, ...], plant: Plant) -> int:
+    return sum(1 for m in machines if getattr(m, "plant", None) == plant.name)
+
+
+def _pumps(site: Site, plant: Plant, serves: str) -> int:
+    return sum(p.count for p in site.pump if p.plant == plant.name and p.serves == serves)

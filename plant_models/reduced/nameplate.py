@@ -1,0 +1,85 @@
+"""Where identification starts from: the reduced parameters of a site as its name plates and textbook shapes suggest them. Never used for control."""
+
+from __future__ import annotations
+
+from plant_models.reduced.parameters import FittedOn, HallParameters, PlantParameters, ReducedParameters, SiteParameters
+from plant_models.site.topology import Hall, Plant, PumpGroup, Site
+
+NAME_PLATE = "name plate"
+_WATER_KJ_PER_KGK = 4.186
+
+
+def from_name_plate(site: Site) -> ReducedParameters:
+    """Returns start values for a site's parameters from ``site.toml`` alone."""
+    return ReducedParameters(
+        site=SiteParameters(losses_fixed_kw=0.0, losses_share=0.07),
+        plants={plant.name: _plant(site, plant) for plant in site.plant},
+        halls={hall.name: _hall(site, hall) for hall in site.hall},
+        fitted_on=FittedOn(source=NAME_PLATE),
+    )
+
+
+def _plant(site: Site, plant: Plant) -> PlantParameters:
+    chillers = [c for c in site.chiller if c.plant == plant.name]
+    towers = [t for t in site.tower if t.plant == plant.name]
+    chw, cw = _pumps(site, plant, "chw"), _pumps(site, plant, "cw")
+    capacity = sum(c.capacity_kw for c in chillers) / max(len(chillers), 1)
+    tower_flow = sum(t.water_flow_kgs for t in towers) / max(len(towers), 1) or 1.0
+    return PlantParameters(
+        supply_capacity_kj_per_k=0.5 * plant.loop_volume_m3 * 1000.0 * _WATER_KJ_PER_KGK,
+        return_capacity_kj_per_k=0.5 * plant.loop_volume_m3 * 1000.0 * _WATER_KJ_PER_KGK,
+        chws_tau_s=120.0,
+        bypass_flow_kgs=max((c.evaporator_flow_kgs * c.evaporator_flow_min_share for c in chillers), default=0.0),
+        chiller_capacity_kw=capacity,
+        stage_up_load_share=0.9,  # Guideline 36-2021, 5.20.4, constant speed
+        carnot_pinch_k=3.0,
+        carnot_share=1.35,
+        carnot_fixed_share=0.15,
+        carnot_load_share=0.1,
+        chiller_standing_kw=0.01 * capacity,
+        condenser_capacity_kj_per_k=max(len(towers), 1) * 6000.0 * _WATER_KJ_PER_KGK,
+        cws_tau_s=300.0,
+        condenser_flow_kgs=cw.flow_kgs if cw else tower_flow,
+        tower_air_kgs=1.2 * tower_flow,
+        tower_half_share=0.5,
+        tower_fan_linear_kw=0.0,
+        tower_fan_cubic_kw=sum(t.fan_power_kw for t in towers) / max(len(towers), 1),
+        chw_pump_standing_kw=0.1 * chw.power_kw if chw else 0.0,
+        chw_pump_lift_kw=0.0014,
+        chw_pump_friction_kw=0.5 * chw.power_kw / chw.flow_kgs**3 if chw else 0.0,
+        cw_pump_kw=cw.power_kw if cw else 0.0,
+        economiser_share=0.75,
+    )
+
+
+def _pumps(site: Site, plant: Plant, serves: str) -> PumpGroup | None:
+    return next((p for p in site.pump if p.plant == plant.name and p.serves == serves), None)
+
+
+def _hall(site: Site, hall: Hall) -> HallParameters:
+    racks = hall.row_count * hall.racks_per_row
+    flow = sum(p.chw_flow_kgs for p in site.plant if p.name == hall.plant) or hall.it_capacity_kw / 42.0
+    return HallParameters(
+        air_flow_kgs=hall.crah_air_flow_kgs,
+        fan_linear_kw=0.005 * hall.it_capacity_kw,
+        fan_cubic_kw=0.035 * hall.it_capacity_kw,
+        supply_tau_s=90.0,
+        inlet_tau_s=120.0,
+        air_capacity_kj_per_k=60.0 * racks,
+        mass_capacity_kj_per_k=240.0 * racks,
+        mass_conductance_kw_per_k=0.4 * racks,
+        coil_reach_share=0.95,
+        coil_flow_kgs=0.4 * flow,
+        coil_flow_exponent=1.5,
+        coil_open_flow_kgs=1.5 * flow,
+        server_flow_kgs=hall.it_capacity_kw / 12.0,
+        server_idle_share=0.5,
+        server_flow_per_k=0.012,
+        recirculation_base_share=0.08,
+        recirculation_slope=0.6,
+        recirculation_onset=1.1,
+        mean_inlet_share=0.6,
+        it_per_k=0.0035,
+        it_per_k_hot=0.002,
+        inlet_spread_k=0.5,
+    )

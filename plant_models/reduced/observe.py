@@ -1,0 +1,112 @@
+"""What the reduced model needs to know, taken from a site's measurements: setpoints in force, what runs, loads and measured powers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from plant_models.reduced.hall import it_factor, mean_inlet_c
+from plant_models.reduced.model import PLANT_STATES, WETBULB, layout_of
+from plant_models.reduced.parameters import HallParameters, PlantParameters, ReducedParameters
+from plant_models.reduced.plant import WATER_KJ_PER_KGK
+from plant_models.site.topology import Hall, Plant, Site
+from safety.signals import EconomiserState, MachineState, measurement_of
+
+Signals = Mapping[str, float]
+
+
+def signals_used(site: Site) -> frozenset[str]:
+    """Returns every measurement that the reduced model of a site can make use of."""
+    plants = {f"{p.name}.{q}" for p in site.plant for q in (*PLANT_STATES, "chw_flow_kgs", "chw_dp_kpa", "cwr_temp_c", "cw_flow_kgs")}
+    halls = {
+        f"{h.name}.{q}"
+        for h in site.hall
+        for q in ("it_load_kw", "rack_inlet_max_c", "crah_supply_temp_c", "crah_return_temp_c", "crah_fan_pct", "crah_fan_power_kw", "room_dewpoint_c")
+    }
+    rows = {f"{row}.rack_inlet_c" for h in site.hall for row in h.rows}
+    names = [c.name for c in site.chiller] + [t.name for t in site.tower]
+    machines = {f"{name}.{q}" for name in names for q in ("machine_state", "power_kw")}
+    pumps = {f"{p.name}.{q}" for p in site.pump for q in ("running_count", "power_kw")}
+    economisers = {f"{e.name}.{q}" for e in site.economiser for q in ("economiser_state", "heat_kw")}
+    return frozenset(plants | halls | rows | machines | pumps | economisers | {WETBULB, "site.losses_power_kw", "site.facility_power_kw"})
+
+
+def setpoints_known(site: Site, measured: Signals, in_force: Signals) -> dict[str, float]:
+    """Returns a value for every setpoint of the model: in force, else as its measurement shows, else what the BAS would use by itself."""
+    known: dict[str, float] = {}
+    ranges = {p.name: p for p in site.plant}
+    for setpoint in layout_of(site).setpoints:
+        equipment, _, quantity = setpoint.partition(".")
+        if setpoint in in_force:
+            known[setpoint] = in_force[setpoint]
+        elif measurement_of(setpoint) in measured:
+            known[setpoint] = measured[measurement_of(setpoint)]
+        elif setpoint in site.setpoint:
+            known[setpoint] = site.setpoint[setpoint].own
+        else:  # a site that neither offers nor measures it: the usual value of its design
+            known[setpoint] = ranges[equipment].chw_dp_max_kpa if quantity == "chw_dp_setpoint_kpa" else _USUAL[quantity]
+    return known
+
+
+_USUAL = {"chws_setpoint_c": 10.0, "cws_setpoint_c": 24.0, "crah_supply_setpoint_c": 20.0, "crah_fan_setpoint_pct": 90.0}
+
+
+def disturbances_known(site: Site, parameters: ReducedParameters, measured: Signals, states: Signals) -> dict[str, float]:
+    """Returns every disturbance of the model from measurements and states; what is not measured is taken as the design suggests."""
+    known = {WETBULB: measured.get(WETBULB, states.get(_first_cws(site), 20.0) - 4.0)}
+    for hall in site.hall:
+        known[f"{hall.name}.it_base_kw"] = it_base_kw(hall, parameters.halls[hall.name], measured.get(f"{hall.name}.it_load_kw", 0.0), states)
+    for plant in site.plant:
+        known |= _plant_disturbances(site, plant, parameters.plants[plant.name], measured, states)
+    return known
+
+
+def _first_cws(site: Site) -> str:
+    return f"{site.plant[0].name}.cws_temp_c" if site.plant else ""
+
+
+def it_base_kw(hall: Hall, p: HallParameters, it_load_kw: float, states: Signals) -> float:
+    """Returns the IT power [kW] that the present work would draw at 25 degC inlet."""
+    mean = mean_inlet_c(p, states[f"{hall.name}.crah_supply_temp_c"], states[f"{hall.name}.rack_inlet_max_c"])
+    return float(it_load_kw / it_factor(p, mean))
+
+
+def _plant_disturbances(site: Site, plant: Plant, p: PlantParameters, measured: Signals, states: Signals) -> dict[str, float]:
+    name = plant.name
+    served = any(h.plant == name for h in site.hall)
+    flow = measured.get(f"{name}.chw_flow_kgs", plant.chw_flow_kgs)
+    heat = WATER_KJ_PER_KGK * flow * (states[f"{name}.chwr_temp_c"] - states[f"{name}.chws_temp_c"])
+    economiser = max((measured.get(f"{e.name}.economiser_state", 0.0) for e in site.economiser if e.plant == name), default=0.0)
+    chillers = [c.name for c in site.chiller if c.plant == name]
+    guess = 0 if economiser >= EconomiserState.FULL else min(len(chillers), max(1, round(heat / max(p.stage_up_load_share * p.chiller_capacity_kw, 1.0) + 0.5)))
+    running = _running(chillers, measured, guess)
+    cells = [t.name for t in site.tower if t.plant == name]
+    return {
+        f"{name}.chillers_running": float(running),
+        f"{name}.cells_running": float(_running(cells, measured, min(len(cells), max(running, 1)))),
+        f"{name}.chw_pumps_running": _pumps(site, name, "chw", measured, max(running, 1)),
+        f"{name}.cw_pumps_running": _pumps(site, name, "cw", measured, max(running, 1) if cells else 0),
+        f"{name}.economiser_share": 1.0 if economiser >= EconomiserState.PARTIAL else 0.0,
+        f"{name}.other_heat_kw": 0.0 if served else heat,
+        f"{name}.other_flow_kgs": 0.0 if served else flow,
+    }
+
+
+def _running(machines: list[str], measured: Signals, guess: int) -> int:
+    states = [measured[f"{m}.machine_state"] for m in machines if f"{m}.machine_state" in measured]
+    return sum(1 for s in states if s == MachineState.RUNNING) if states else guess
+
+
+def _pumps(site: Site, plant: str, serves: str, measured: Signals, guess: int) -> float:
+    counts = [measured.get(f"{p.name}.running_count", float(min(p.count, guess))) for p in site.pump if p.plant == plant and p.serves == serves]
+    return float(sum(counts))
+
+
+def powers_measured(site: Site, measured: Signals) -> dict[str, float]:
+    """Returns the measured power [kW] of each group of which every machine's power is known."""
+    groups: dict[str, list[str]] = {f"{h.name}.crah_fans_kw": [f"{h.name}.crah_fan_power_kw"] for h in site.hall}
+    for plant in site.plant:
+        groups[f"{plant.name}.chillers_kw"] = [f"{c.name}.power_kw" for c in site.chiller if c.plant == plant.name]
+        groups[f"{plant.name}.towers_kw"] = [f"{t.name}.power_kw" for t in site.tower if t.plant == plant.name]
+        groups[f"{plant.name}.chw_pumps_kw"] = [f"{p.name}.power_kw" for p in site.pump if p.plant == plant.name and p.serves == "chw"]
+        groups[f"{plant.name}.cw_pumps_kw"] = [f"{p.name}.power_kw" for p in site.pump if p.plant == plant.name and p.serves == "cw"]
+    return {group: sum(measured[m] for m in members) for group, members in groups.items() if members and all(m in measured for m in members)}
