@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +72,8 @@ class ModbusServer:
         self.memory = {unit: self._server.context.devices[unit].block["h"][2] for unit in self.units}
 
     async def _act(self, function: int, _start: int, offset: int, count: int, _registers: list[int], values: Any) -> ExcCodes | None:
+        if function in (5, 6) and not values:
+            return None  # the server looks at what it has just written
         self.requests.append((function, offset, count))
         if any(o in self.holes for o in range(offset, offset + count)):
             return ExcCodes.ILLEGAL_ADDRESS
@@ -132,6 +133,11 @@ class OpcUaServer:
         if self._server is not None:
             await self._server.stop()
             self._server = None
+
+    async def limit_nodes(self, count: int) -> None:
+        assert self._server is not None
+        limits = ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead
+        await self._server.get_node(ua.NodeId(limits)).write_value(ua.Variant(count, ua.VariantType.UInt32))
 
     async def put(self, signal: str, value: float, status: int = ua.StatusCodes.Good) -> None:
         node = self.nodes[signal]
@@ -220,10 +226,32 @@ async def modbus_bus(proxy: Proxy) -> AsyncIterator[ModbusBus]:
     await bus.close()
 
 
-def rst(writer: asyncio.StreamWriter) -> None:
-    sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+@pytest.fixture
+def opcua_server_of() -> Callable[[Sequence[Point]], Awaitable[OpcUaServer]]:
+    """Starts a server with a variable for each point; the test stops it."""
+
+    async def build(points: Sequence[Point]) -> OpcUaServer:
+        server = OpcUaServer(points)
+        await server.start()
+        return server
+
+    return build
+
+
+@pytest.fixture
+async def proxy_of() -> AsyncIterator[Callable[[int], Awaitable[Proxy]]]:
+    """Starts a proxy in front of a port."""
+    started: list[Proxy] = []
+
+    async def build(port: int) -> Proxy:
+        proxy = Proxy(port)
+        await proxy.start()
+        started.append(proxy)
+        return proxy
+
+    yield build
+    for proxy in started:
+        await proxy.stop()
 
 
 @dataclass

@@ -113,6 +113,14 @@ def garbage(_: bytes, __: asyncio.StreamWriter) -> bytes:
     return b"\0\1\0\0\0\4\1\x55\xaa\x33" * 3
 
 
+async def until(bus: ModbusBus, wanted: Point, value: float) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            if (await bus.read([wanted]))[wanted.signal].value == value:
+                return
+            await asyncio.sleep(0.02)
+
+
 @pytest.fixture
 async def values(modbus_server: Any) -> None:
     modbus_server.put(SUPPLY, 7.5)
@@ -163,7 +171,20 @@ async def test_a_cancelled_read_leaves_no_reply_behind(modbus_bus: ModbusBus, pr
 @pytest.mark.usefixtures("values")
 @pytest.mark.parametrize(
     "spoil",
-    [reset, finish, cut_short, other_transaction, other_unit, other_function, one_register_less, no_registers, garbage, exception(4), exception(6), exception(11)],
+    [
+        reset,
+        finish,
+        cut_short,
+        other_transaction,
+        other_unit,
+        other_function,
+        one_register_less,
+        no_registers,
+        garbage,
+        exception(4),
+        exception(6),
+        exception(11),
+    ],
     ids=lambda f: getattr(f, "__name__", "?"),
 )
 async def test_a_spoilt_reply_is_missing_and_the_next_read_is_right(modbus_bus: ModbusBus, proxy: Any, spoil: Any) -> None:
@@ -204,9 +225,7 @@ async def test_a_black_hole_is_missing_and_found_again_when_it_ends(modbus_bus: 
     for _ in range(3):
         assert {r.status for r in (await modbus_bus.read([SUPPLY, RETURN])).values()} == {Status.MISSING}
     proxy.down = proxy.up = None
-    async with asyncio.timeout(20):
-        while (await modbus_bus.read([SUPPLY]))[SUPPLY.signal].value != 7.5:
-            await asyncio.sleep(0.02)
+    await until(modbus_bus, SUPPLY, 7.5)
 
 
 @pytest.mark.usefixtures("values")
@@ -217,9 +236,7 @@ async def test_a_dead_unit_behind_a_gateway_does_not_take_the_others_with_it(mod
         assert raws[OTHER_UNIT.signal].status is Status.MISSING
         assert (raws[SUPPLY.signal].value, raws[RETURN.signal].value) == (7.5, 13.5)
     proxy.up = None
-    async with asyncio.timeout(20):
-        while (await modbus_bus.read([OTHER_UNIT]))[OTHER_UNIT.signal].value != 24.0:
-            await asyncio.sleep(0.05)
+    await until(modbus_bus, OTHER_UNIT, 24.0)
 
 
 @pytest.mark.usefixtures("values")
