@@ -91,7 +91,8 @@ class Bas:
         name, _, role = signal.rpartition(".")
         if name in self._lent:
             station = self._stations[name]
-            return float({Role.REQUEST: station.request, Role.EFFECTIVE: station.effective, Role.AUTHORITY: station.authority}[Role(role)])
+            served: dict[str, float] = {Role.REQUEST: station.request, Role.EFFECTIVE: station.effective, Role.AUTHORITY: station.authority}
+            return float(served[role])
         return self._status[signal]
 
     def write(self, signal: str, value: float) -> None:

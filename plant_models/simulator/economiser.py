@@ -17,6 +17,7 @@ _ALONE_MARGIN_K: Final = 0.5  # alone only when predicted, or already, this clos
 _ALONE_LOST_K: Final = 1.1  # back to chillers above this error ...
 _ALONE_LOST_S: Final = 300.0  # ... for 5 min, as 5.20.4.15's fail-safe but sooner: no machine runs
 _ALONE_BAD_K: Final = 3.0  # engineering value: at this error after 2 min, holds or not
+_RETRY_S: Final = 3600.0  # engineering value: a lost attempt to do without chillers costs a start, and is not repeated within the hour
 _EXCHANGER_APPROACH_K: Final = 2.0  # plate exchangers: 1.7-2.8 K
 _TOWER_APPROACH_K: Final = 3.9  # 7 F, a common design
 _DESIGN_WETBULB_C: Final = 25.6  # 78 F
@@ -50,6 +51,7 @@ class EconomiserSequence:
         self._exists = exists
         self._entered_at_s = -math.inf
         self._no_benefit, self._alone, self._lost, self._bad = Held(), Held(), Held(), Held()
+        self._lost_at_s = -math.inf
         self._trim_k = 0.0
         self.tune = _TUNE_START
         self.state = EconomiserState.OFF
@@ -67,15 +69,15 @@ class EconomiserSequence:
         approach = _EXCHANGER_APPROACH_K * share + _TOWER_APPROACH_K
         return waters.wetbulb_c + approach + self.tune * (_DESIGN_WETBULB_C - waters.wetbulb_c)
 
-    def begin(self, waters: Waters) -> None:
+    def begin(self, now_s: float, waters: Waters) -> None:
         """Starts in the state that the prediction asks for, as after hours of the same weather."""
         predicted = self.predicted_c(waters)
         if not self._exists or predicted is None:
             return
         if predicted < waters.chws_setpoint_c - _ALONE_MARGIN_K:
-            self.state = EconomiserState.FULL
+            self._enter(EconomiserState.FULL, now_s)
         elif waters.chwr_c is not None and waters.chwr_c > predicted + _BENEFIT_ON_K:
-            self.state = EconomiserState.PARTIAL
+            self._enter(EconomiserState.PARTIAL, now_s)
 
     def scan(self, now_s: float, elapsed_s: float, waters: Waters) -> None:
         """Changes the state where its condition and its hold time say so."""
@@ -108,7 +110,7 @@ class EconomiserSequence:
         if held and no_benefit:
             self._learn(now_s)
             self._enter(EconomiserState.OFF, now_s)
-        elif held and alone:
+        elif held and alone and now_s - self._lost_at_s >= _RETRY_S:
             self._enter(EconomiserState.FULL, now_s)
 
     def _full(self, now_s: float, elapsed_s: float, held: bool, waters: Waters) -> None:
@@ -117,6 +119,8 @@ class EconomiserSequence:
         lost = self._lost.for_at_least(_ALONE_LOST_S, error > _ALONE_LOST_K, now_s)
         bad = self._bad.for_at_least(_NO_BENEFIT_S, error > _ALONE_BAD_K, now_s)
         if (held and lost) or bad:
+            self._lost_at_s = now_s
+            self.tune = min(self.tune + _TUNE_STEP, _TUNE_RANGE[1])
             self._enter(EconomiserState.PARTIAL, now_s)
 
     def _learn(self, now_s: float) -> None:

@@ -52,7 +52,7 @@ class PlantSequences:
         """Runs every sequence once, in the order in which water flows, and returns the commands."""
         waters = self._waters(setpoints, seen)
         if not self._begun:
-            self._begin(waters, seen)
+            self._begin(now_s, waters, seen)
         self.economiser.scan(now_s, elapsed_s, waters)
         lift_k = self._lift_k(seen)
         self.staging.scan(now_s, elapsed_s, self._duty(setpoints, waters, lift_k, seen), seen)
@@ -74,10 +74,10 @@ class PlantSequences:
         states.update({f"{e.name}.economiser_state": float(self.economiser.state) for e in self._economisers})
         return states
 
-    def _begin(self, waters: Waters, seen: Mapping[str, float]) -> None:
+    def _begin(self, now_s: float, waters: Waters, seen: Mapping[str, float]) -> None:
         """Chooses what was running before the simulation began, so that it does not begin with a hot hall."""
         self._begun = True
-        self.economiser.begin(waters)
+        self.economiser.begin(now_s, waters)
         flow_kgs = seen.get(self._signal("chw_flow_kgs"))
         it_kw = [seen[s] for h in self._halls if (s := f"{h.name}.it_load_kw") in seen]
         load_kw: float | None = None
