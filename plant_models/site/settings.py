@@ -195,7 +195,10 @@ class _Reader:
         self._problems.append(Problem(f"environment {variable}, {_written(path)}" if variable else f"{FILE}: {_written(path)}", seen, allowed))
 
     def _variable(self, path: tuple[Any, ...]) -> str | None:
-        return next((self._variables[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self._variables), None)
+        """Returns the variable that set what stands at a path, or something within it."""
+        around = (self._variables[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self._variables)
+        within = (variable for leaf, variable in self._variables.items() if leaf[: len(path)] == path)
+        return next(around, None) or next(within, None)
 
     def _drop_names(self, value: Any) -> None:
         if isinstance(value, Mapping):

@@ -24,7 +24,9 @@ def test_a_modbus_address_names_unit_table_and_offset(text: str, unit: int, tabl
     assert parse_modbus_address(text) == ModbusAddress(unit, table, offset)
 
 
-@pytest.mark.parametrize("text", ["", "40001", "3:40000", "3:400000", "3:4001", "3:50001", "3:465537", "0:40001", "248:40001", "3:-40001", "3:40001 ", "3;40001", "٣:40001", "3:1"])
+@pytest.mark.parametrize(
+    "text", ["", "40001", "3:40000", "3:400000", "3:4001", "3:50001", "3:465537", "0:40001", "248:40001", "3:-40001", "3:40001 ", "3;40001", "٣:40001", "3:1"]
+)
 def test_a_bad_modbus_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="3:40001"):
         parse_modbus_address(text)
@@ -45,7 +47,10 @@ def test_an_opcua_address_names_uri_kind_and_identifier(text: str, expected: Opc
     assert parse_opcua_address(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "ns=2;s=HallA", "nsu=;s=x", "nsu=urn:a", "nsu=urn:a;s=", "nsu=urn:a;i=x", "nsu=urn:a;i=4294967296", "nsu=urn:a;g=1", "nsu=urn:a;b=?", "s", "z=1"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "ns=2;s=HallA", "nsu=;s=x", "nsu=urn:a", "nsu=urn:a;s=", "nsu=urn:a;i=x", "nsu=urn:a;i=4294967296", "nsu=urn:a;g=1", "nsu=urn:a;b=?", "s", "z=1"],
+)
 def test_a_bad_opcua_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="nsu="):
         parse_opcua_address(text)

@@ -60,7 +60,9 @@ def test_an_enumeration_names_its_codes() -> None:
     assert parse_enumeration("enum:0=hand|1=local|2=remote") == {0: "hand", 1: "local", 2: "remote"}
 
 
-@pytest.mark.parametrize("text", ["enum:", "enum:hand", "enum:x=hand", "enum:0=", "enum:-1=hand", "enum:0=hand|0=local", "enum:0=a|1=a", "enum:0=a|", "enum:65536=a"])
+@pytest.mark.parametrize(
+    "text", ["enum:", "enum:hand", "enum:x=hand", "enum:0=", "enum:-1=hand", "enum:0=hand|0=local", "enum:0=a|1=a", "enum:0=a|", "enum:65536=a"]
+)
 def test_a_bad_enumeration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="code"):
         parse_enumeration(text)
