@@ -22,14 +22,12 @@ async def serve(path: Path, handle: Handler) -> asyncio.Server:
 
     Raises ControlError when another daemon answers there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        try:
-            await ask(path, {"do": "status"}, timeout_s=1.0)
-        except ControlError:
-            path.unlink(missing_ok=True)
-        else:
-            raise ControlError(f"{path}: another daemon answers here; stop it first")
+    try:
+        await ask(path, {"do": "status"}, timeout_s=1.0)
+    except ControlError:
+        _clear(path)
+    else:
+        raise ControlError(f"{path}: another daemon answers here; stop it first")
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -51,6 +49,11 @@ async def serve(path: Path, handle: Handler) -> asyncio.Server:
         return await asyncio.start_unix_server(answer, path, limit=_LIMIT_BYTES)
     finally:
         os.umask(umask)
+
+
+def _clear(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
 
 
 async def ask(path: Path, request: Mapping[str, Any], timeout_s: float = 5.0) -> dict[str, Any]:

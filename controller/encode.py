@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Hashable, Mapping, Set
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -36,8 +36,8 @@ def to_text(value: Any) -> str:
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast(type[Any], kind))
 
 
 def from_plain(kind: type[T], value: Any) -> T:
@@ -45,7 +45,7 @@ def from_plain(kind: type[T], value: Any) -> T:
 
     Raises pydantic.ValidationError where they do not fit.
     """
-    result: T = _adapter(kind).validate_python(value)
+    result: T = _adapter(cast(Hashable, kind)).validate_python(value)
     return result
 
 

@@ -111,8 +111,7 @@ class Journal:
 
     async def last(self) -> Entry | None:
         """Returns the newest cycle, or None in a new journal."""
-        found = await self._do(lambda db: next(_entries(db, "ORDER BY cycle DESC LIMIT 1"), None))
-        return found
+        return await self._do(lambda db: next(_entries(db, "ORDER BY cycle DESC LIMIT 1"), None))
 
     async def last_event(self, what: str) -> Event | None:
         """Returns the newest event of one sort."""

@@ -32,9 +32,12 @@ class CycleMemory:
     mode: ModeState
     wear: WearLedger
     requested: Mapping[str, float] = field(default_factory=dict)
-    planned: Mapping[str, float] = field(default_factory=dict)
-    unplanned_cycles: int = 0
-    missed_readings: int = 0
+    """What was last asked of the BAS in this spell of authority; empty while it is in charge."""
+    plan: Proposal | None = None
+    authority_share: float = 0.0
+    refusals: int = 0
+    bas_beat: float | None = None
+    cycles: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,178 @@
+"""Runs the daemon's own cycle against the detailed simulator in this process, in plant time, once for each policy; every policy meets the same weather,
+load and seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from controller import version
+from controller.clock import SteppedClock
+from controller.cycle import Cycle, Done, JournalSeam, OptimiserSeam
+from controller.encode import plain
+from controller.engine import Engine
+from controller.fieldbus.memory import MemoryBus
+from controller.journal import Journal
+from controller.optimise.worker import OptimiserWorker, PlanRequest
+from controller.plant import Plant
+from controller.record import CycleRecord, RunHeader
+from controller.stages import fresh_memory, stages_of
+from plant_models.scores import Scores
+from plant_models.simulator.conditions import Conditions, simulate
+from plant_models.simulator.site import SimulatedSite
+from plant_models.site.limits import limits_of
+from plant_models.site.load import load_site
+from safety.modes import Stage
+from safety.records import Proposal, Receipt, Source
+
+PLAN_DEADLINE_WALL_S: Final = 120.0  # here iterations limit the solver, so that the same seed gives the same bytes
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One way to run a site: the stage, and whether there is an optimiser."""
+
+    stage: Stage
+    optimiser: bool
+    says: str
+
+
+POLICIES: Final[Mapping[str, Policy]] = {
+    "fixed": Policy(Stage.MONITOR, False, "the BAS on its own fixed setpoints; the daemon only reads"),
+    "g36": Policy(Stage.AUTO, False, "Guideline 36 resets, with a supply-air and fan reset on the hottest inlet"),
+    "mpc": Policy(Stage.AUTO, True, "model-predictive control behind the envelope"),
+}
+
+
+class NoOptimiser:
+    """Stands where a policy has no optimiser."""
+
+    async def plan(self, request: PlanRequest) -> Proposal:
+        """Says that there is none."""
+        return Proposal(Source.PLAN, request.estimate.at_s, solved=False, setpoints={}, says="this policy has no optimiser")
+
+
+@dataclass
+class Unrecorded:
+    """A journal that keeps nothing, for runs that nobody will replay."""
+
+    cycles: int = 0
+
+    async def intend(self, run: int, record: CycleRecord, digest: str) -> int:
+        """Counts the cycle."""
+        self.cycles += 1
+        return self.cycles
+
+    async def complete(self, cycle: int, receipt: Receipt) -> None:
+        """Keeps nothing."""
+
+
+@dataclass
+class Tally:
+    """What is counted of the cycles themselves, beside the plant's own scores."""
+
+    counting: bool = False
+    interventions: Counter[str] = field(default_factory=Counter)
+    mode_cycles: Counter[str] = field(default_factory=Counter)
+    writes: int = 0
+    plans_failed: int = 0
+    plan_ms: list[float] = field(default_factory=list)
+    cycle_ms: list[float] = field(default_factory=list)
+
+    async def add(self, done: Done) -> None:
+        """Adds one finished cycle."""
+        if not self.counting:
+            return
+        decision = done.record.decision
+        self.interventions.update(i.rule for i in decision.verdict.interventions)
+        self.mode_cycles[decision.memory.mode.mode.name] += 1
+        self.writes += len(decision.command.writes)
+        self.plans_failed += not done.record.given.plan.solved
+        self.plan_ms.append(done.plan_ms)
+        self.cycle_ms.append(done.cycle_ms)
+
+    def result(self, cycle_s: float, planned: bool) -> dict[str, Any]:
+        """Returns the counts under the contract's names."""
+        return {
+            "mode_minutes": {m: self.mode_cycles[m] * cycle_s / 60 for m in ("OPTIMISE", "PLAN_ONLY", "RESET", "HOLD", "RELEASE")},
+            "interventions": dict(sorted(self.interventions.items())),
+            "writes": self.writes,
+            "solve_ms": {**spread(self.plan_ms), "failed": self.plans_failed} if planned else None,
+            "cycle_ms": spread(self.cycle_ms),
+        }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Returns median, 99 % quantile and maximum; empty without values."""
+    if len(values) < 2:
+        return {}
+    return {"p50": statistics.median(values), "p99": statistics.quantiles(values, n=100, method="inclusive")[98], "max": max(values)}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One policy on one site under given conditions; ``journal`` is where its cycles are recorded, None for nowhere."""
+
+    config: Path
+    conditions: Conditions
+    policy: str
+    journal: Path | None = None
+    series: bool = False
+
+
+def run_policy(task: Task, progress: Callable[[float], None], environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Runs one policy and returns its entry of ``backtest --json``; ``progress`` is told the share done, 0 .. 1."""
+    return asyncio.run(_run_policy(task, progress, os.environ if environ is None else environ))
+
+
+async def _run_policy(task: Task, progress: Callable[[float], None], environ: Mapping[str, str]) -> dict[str, Any]:
+    policy = POLICIES[task.policy]
+    prepared = simulate(load_site(task.config, environ), task.conditions)
+    loaded, site = prepared.loaded, prepared.site
+    limits, stages = limits_of(loaded.site, loaded.points), stages_of(loaded)
+    clock, bus = SteppedClock(site), MemoryBus(site)
+    plant = Plant(loaded, dict.fromkeys(loaded.site.device, bus), clock)
+    worker = OptimiserWorker(loaded.site.directory, environ, PLAN_DEADLINE_WALL_S, time_limited=False) if policy.optimiser else None
+    if worker:
+        await worker.start()
+    optimiser: OptimiserSeam = worker or NoOptimiser()
+    journal = Journal(task.journal) if task.journal else None
+    kept: JournalSeam = journal or Unrecorded()
+    header = RunHeader(version.VERSION, task.policy, plain(loaded.site), plain(loaded.points), plain(stages.parameters), "backtest")
+    run = await journal.begin(clock.now_s(), header) if journal else 1
+    tally = Tally()
+    engine = Engine(Cycle(stages, plant, optimiser, kept, run), plant, clock, limits, policy.stage, fresh_memory(stages, clock.now_s()), tally.add)
+    engine.set_stage(policy.stage)
+    scores = Scores(loaded.site)
+    try:
+        await _drive(engine, site, scores, tally, prepared.start_s, prepared.until_s, progress)
+    finally:
+        if worker:
+            await worker.stop()
+        if journal:
+            journal.close()
+    return {**scores.result(), **tally.result(loaded.site.timing.cycle_s, policy.optimiser)}
+
+
+async def _drive(engine: Engine, site: SimulatedSite, scores: Scores, tally: Tally, start_s: float, until_s: float, progress: Callable[[float], None]) -> None:
+    """Runs guard and cycle in plant time on one thread: the guard first, as on a real site, then the cycle where one is due."""
+    timing = engine.loaded.site.timing
+    began_s = now_s = due_s = site.now_s
+    while now_s < until_s:
+        await engine.guard.tick(now_s)
+        if now_s >= due_s:
+            await engine.cycle_once()
+            due_s += timing.cycle_s
+            progress((now_s - began_s) / (until_s - began_s))
+        tally.counting = now_s >= start_s
+        now_s += timing.guard_s
+        await engine.clock.sleep_until(now_s)
+        if tally.counting:
+            scores.observe(site)

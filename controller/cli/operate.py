@@ -1,0 +1,139 @@
+"""Commands around a running site: check it, run the daemon, and ask or order the daemon over its socket."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from plant_models.site.load import LoadedSite, SiteErrors, load_site
+
+
+def add_commands(commands: Any) -> None:
+    """Adds check, run, status, release, engage and stage."""
+    check = commands.add_parser("check", help="validate a site and print what was understood")
+    _config(check)
+    check.add_argument("--live", action="store_true", help="also read every point once and report value and quality")
+    check.add_argument("--json", action="store_true", help="print one JSON object")
+    check.set_defaults(run=_check, refuses=SiteErrors)
+
+    run = commands.add_parser("run", help="run the daemon")
+    _config(run)
+    run.add_argument("--stage", choices=["monitor", "shadow", "advisory", "canary", "auto"], help="start in this stage; it can only lower the persisted one")
+    run.add_argument("--log", choices=["auto", "json", "console"], default="auto", help="log format; auto is console on a terminal, else JSON lines")
+    run.set_defaults(run=_run, refuses=SiteErrors)
+
+    status = commands.add_parser("status", help="show what the running daemon does and why")
+    _config(status)
+    status.add_argument("--json", action="store_true", help="print one JSON object")
+    status.set_defaults(run=_status, refuses=SiteErrors)
+
+    for name, says in (("release", "hand the plant back to the BAS; stays so until engaged"), ("engage", "let the daemon take the plant again")):
+        order = commands.add_parser(name, help=says)
+        _config(order)
+        _reason(order)
+        order.set_defaults(run=_order, refuses=SiteErrors)
+    stage = commands.add_parser("stage", help="change how far the daemon is trusted")
+    stage.add_argument("stage", choices=["monitor", "shadow", "auto"])
+    _config(stage)
+    _reason(stage)
+    stage.set_defaults(run=_order, refuses=SiteErrors)
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, metavar="DIR", help="the site's directory, with site.toml and points.csv")
+
+
+def _reason(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reason", required=True, help="why; it is kept in the journal")
+
+
+def _check(asked: argparse.Namespace) -> int:
+    from plant_models.site.describe import as_json, describe
+    from plant_models.site.limits import limits_of
+
+    loaded = load_site(asked.config)
+    limits_of(loaded.site, loaded.points)
+    seen = asyncio.run(_live(loaded)) if asked.live else []
+    if asked.json:
+        print(json.dumps({**as_json(loaded), **({"live": seen} if asked.live else {})}, indent=1))
+    else:
+        print(describe(loaded))
+        for row in seen:
+            print(f"  {row['signal']:45s} {row['value'] if row['value'] is not None else '-':>12} {row['status']} {row['detail']}")
+    return 0 if all(row["status"] == "good" for row in seen) else 1
+
+
+async def _live(loaded: LoadedSite) -> list[dict[str, Any]]:
+    from controller.clock import WallClock
+    from controller.plant import Plant, connect_buses
+
+    plant = Plant(loaded, connect_buses(loaded), WallClock())
+    await plant.open()
+    try:
+        snapshot = await plant.read()
+    finally:
+        await plant.close()
+    return [{"signal": s, "value": r.value, "status": r.status.value, "detail": r.detail} for s, r in snapshot.readings.items()]
+
+
+def _run(asked: argparse.Namespace) -> int:
+    from controller.control import ControlError
+    from controller.daemon import StageError, start
+    from controller.journal import JournalError
+    from controller.log import configure
+    from plant_models.reduced.parameters import ModelFileError
+    from safety.modes import Stage
+
+    configure(asked.log)
+    loaded = load_site(asked.config)
+
+    async def whole() -> None:
+        await (await start(loaded, Stage[asked.stage.upper()] if asked.stage else None)).run()
+
+    try:
+        asyncio.run(whole())
+    except (StageError, ModelFileError, JournalError, ControlError) as error:
+        print(f"coldaisle run: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _ask(asked: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any] | None:
+    from controller.control import ControlError, ask
+
+    try:
+        return asyncio.run(ask(load_site(asked.config).site.persistence.socket, request))
+    except ControlError as error:
+        print(f"coldaisle {asked.command}: {error}", file=sys.stderr)
+        return None
+
+
+def _status(asked: argparse.Namespace) -> int:
+    answer = _ask(asked, {"do": "status"})
+    if answer is None:
+        return 1
+    if asked.json:
+        print(json.dumps(answer, indent=1))
+        return 0
+    in_charge = "BAS IN CHARGE" if answer["bas_in_charge"] else "daemon in charge"
+    cause = f", {answer['cause']}{' (latched: engage to return)' if answer['latched'] else ''}" if answer["cause"] else ""
+    print(f"{answer['site']}: {in_charge}; stage {answer['stage']}, mode {answer['mode']}{cause}; {answer['cycles']} cycles in this run")
+    print(f"last: {answer['says']}")
+    for setpoint, value in answer["in_force"].items():
+        asked_for = answer["requested"].get(setpoint)
+        print(f"  {setpoint:40s} in force {value:8.2f}" + (f", asked {asked_for:8.2f}" if asked_for is not None else ""))
+    return 0
+
+
+def _order(asked: argparse.Namespace) -> int:
+    request = {"do": asked.command, "reason": asked.reason, "who": getpass.getuser()}
+    answer = _ask(asked, {**request, "stage": asked.stage} if asked.command == "stage" else request)
+    if answer is None:
+        return 1
+    print(answer.get("says") or f"stage {answer['before']} -> {answer['after']}")
+    return 0

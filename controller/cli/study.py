@@ -1,0 +1,143 @@
+"""Commands over recorded or simulated time: backtest, identify, replay, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from plant_models.site.load import SiteErrors, load_site
+
+POLICY_NAMES = ("fixed", "g36", "mpc")
+
+
+def add_commands(commands: Any) -> None:
+    """Adds backtest, identify, replay and report."""
+    _add_backtest(commands)
+    identify = commands.add_parser("identify", help="fit the reduced model to recorded readings and write a versioned model file")
+    identify.add_argument("--config", type=Path, required=True, metavar="DIR")
+    identify.add_argument("--data", type=Path, required=True, action="append", metavar="JOURNAL", help="a journal; may be given several times")
+    identify.add_argument("--out", type=Path, metavar="FILE", help="where to write the model; default: the file that site.toml names")
+    _json(identify)
+    identify.set_defaults(run=_identify, refuses=SiteErrors)
+
+    replay = commands.add_parser("replay", help="decide every recorded cycle again and report what differs")
+    replay.add_argument("journal", type=Path)
+    replay.add_argument("--cycle", type=int, metavar="N", help="only this cycle")
+    replay.add_argument("--solve", action="store_true", help="also solve every plan again; --config names the site then")
+    replay.add_argument("--config", type=Path, metavar="DIR", help="the site's directory, for --solve")
+    _json(replay)
+    replay.set_defaults(run=_replay, refuses=SiteErrors)
+
+    report = commands.add_parser("report", help="write the evidence of a journal as one HTML page")
+    report.add_argument("journal", type=Path)
+    report.add_argument("--out", type=Path, required=True, metavar="FILE")
+    report.add_argument("--truth", type=Path, metavar="FILE", help="a bench's true time series, JSON")
+    report.add_argument("--backtest", type=Path, metavar="FILE", help="what `coldaisle backtest --json FILE` wrote, to compare with")
+    report.set_defaults(run=_report, refuses=SiteErrors)
+
+
+def _add_backtest(commands: Any) -> None:
+    backtest = commands.add_parser("backtest", help="run policies against the detailed simulator in plant time and compare them")
+    backtest.add_argument("--config", type=Path, required=True, metavar="DIR")
+    backtest.add_argument("--policy", action="append", required=True, choices=POLICY_NAMES, help="may be given several times")
+    backtest.add_argument("--weather", default="greensboro", help="greensboro, miami, or an EPW, TMY or CSV file (default: %(default)s)")
+    backtest.add_argument("--load", type=Path, metavar="FILE", help="IT load; default: a generated daily shape with noise")
+    backtest.add_argument("--start", default="07-15", metavar="DATE", help="first day, as 07-15 or 2025-07-15 (default: %(default)s)")
+    backtest.add_argument("--days", type=float, default=1.0, metavar="N", help="days that count; six hours of warm-up come before (default: 1)")
+    backtest.add_argument("--seed", type=int, default=0, metavar="S")
+    backtest.add_argument("--journal", type=Path, metavar="DIR", help="also record every cycle, as DIR/<policy>.sqlite")
+    backtest.add_argument("--series", action="store_true", help="add time series to the JSON")
+    backtest.add_argument("--jobs", type=int, metavar="N", help="policies at once (default: one a processor)")
+    _json(backtest)
+    backtest.set_defaults(run=_backtest, refuses=SiteErrors)
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="print one JSON object last, or write it to FILE")
+
+
+def _emit(where: str | None, value: Mapping[str, Any], text: str) -> None:
+    if where is None:
+        print(text)
+    elif where == "-":
+        print(json.dumps(value))
+    else:
+        Path(where).write_text(json.dumps(value, indent=1) + "\n")
+
+
+def _backtest(asked: argparse.Namespace) -> int:
+    from controller.backtest import Task
+    from controller.compare import PolicyError, outcome, run_all, table
+    from controller.progress import Shares
+    from plant_models.reduced.parameters import ModelFileError
+    from plant_models.simulator.conditions import Conditions, inputs
+    from plant_models.sources.problems import SourceError
+
+    conditions = Conditions(weather=asked.weather, load=asked.load, seed=asked.seed, start=asked.start, days=asked.days)
+    policies = list(dict.fromkeys(asked.policy))
+    tasks = [Task(asked.config, conditions, p, asked.journal / f"{p}.sqlite" if asked.journal else None, asked.series) for p in policies]
+    try:
+        inputs(load_site(asked.config), conditions)
+        with Shares(policies) as told:
+            results = run_all(tasks, told, asked.jobs)
+    except (SourceError, ModelFileError, ValueError) as error:
+        print(f"coldaisle backtest: {error}", file=sys.stderr)
+        return 2
+    except PolicyError as error:
+        print(f"coldaisle backtest: {error}", file=sys.stderr)
+        return 1
+    found = outcome(asked.config, conditions, results)
+    _emit(asked.json, found, table(found))
+    return 0
+
+
+def _replay(asked: argparse.Namespace) -> int:
+    from controller.journal import JournalError
+    from controller.replay import replay
+
+    if asked.solve and asked.config is None:
+        print("coldaisle replay: --solve needs --config, whose site solves again", file=sys.stderr)
+        return 2
+    try:
+        found = replay(asked.journal, asked.cycle, asked.config if asked.solve else None, told=_counted)
+    except JournalError as error:
+        print(f"coldaisle replay: {error}", file=sys.stderr)
+        return 2
+    lines = [f"{found['cycles']} cycles, {found['identical']} identical"]
+    lines += [f"cycle {d['cycle']} differs in {', '.join(d['parts'])}" for d in found["different"]]
+    _emit(asked.json, found, "\n".join(lines))
+    return 0 if found["identical"] == found["cycles"] else 1
+
+
+def _counted(done: int) -> None:
+    if done % 100 == 0:
+        print(f"{done} cycles replayed", file=sys.stderr)
+
+
+def _identify(asked: argparse.Namespace) -> int:
+    from controller.history import table_of
+    from controller.journal import JournalError
+    from plant_models.reduced.identify import IdentificationRefused, identify
+    from plant_models.reduced.parameters import save_parameters
+
+    loaded = load_site(asked.config)
+    out = asked.out or loaded.site.directory / loaded.site.optimiser.model
+    try:
+        parameters, fit = identify(loaded.site, table_of(asked.data))
+    except (JournalError, IdentificationRefused) as error:
+        print(f"coldaisle identify: {error}", file=sys.stderr)
+        return 2
+    save_parameters(parameters, out)
+    found = {"model": str(out), "digest": parameters.digest, "held_back": fit}
+    _emit(asked.json, found, f"wrote {out}\n" + "\n".join(f"  {q}: {errors}" for q, errors in fit.items()))
+    return 0
+
+
+def _report(asked: argparse.Namespace) -> int:
+    from controller.report.write import report_command
+
+    return report_command(asked.journal, asked.out, asked.truth, asked.backtest)

@@ -1,0 +1,122 @@
+"""Runs several policies side by side, each in a process of its own, and compares what they used."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any, Final
+
+from controller.backtest import Task, run_policy
+from controller.encode import plain
+from controller.version import VERSION
+from plant_models.simulator.conditions import WARM_UP_H, Conditions
+
+BASELINES: Final = ("fixed", "static", "g36", "mpc")
+Told = Callable[[str, float], None]
+
+
+class PolicyError(Exception):
+    """A policy's run ended with an exception; the message is its traceback."""
+
+
+def run_all(tasks: Sequence[Task], told: Told, processes: int | None = None) -> dict[str, dict[str, Any]]:
+    """Runs every task, as many at once as there are processors, and returns the results by policy in the tasks' order; ``told`` hears policy and share done.
+
+    Raises PolicyError where one fails; the others are stopped.
+    """
+    context = multiprocessing.get_context("spawn")
+    messages: Queue[tuple[str, str, Any]] = context.Queue()
+    waiting = list(tasks)
+    running: dict[str, multiprocessing.context.SpawnProcess] = {}
+    results: dict[str, dict[str, Any]] = {}
+    try:
+        while len(results) < len(tasks):
+            while waiting and len(running) < (processes or os.cpu_count() or 1):
+                task = waiting.pop(0)
+                running[task.policy] = context.Process(target=_run, args=(task, messages), daemon=False)
+                running[task.policy].start()
+            policy, what, value = _next(messages, running)
+            if what == "progress":
+                told(policy, value)
+            elif what == "failed":
+                raise PolicyError(f"policy {policy}:\n{value}")
+            else:
+                results[policy] = value
+                running.pop(policy).join()
+    finally:
+        for process in running.values():
+            process.terminate()
+            process.join()
+    return {task.policy: results[task.policy] for task in tasks}
+
+
+def _next(messages: Queue[tuple[str, str, Any]], running: Mapping[str, multiprocessing.context.SpawnProcess]) -> tuple[str, str, Any]:
+    while True:
+        try:
+            return messages.get(timeout=1.0)
+        except queue.Empty:
+            for policy, process in running.items():
+                if process.exitcode not in (None, 0):
+                    raise PolicyError(f"policy {policy}: its process ended with {process.exitcode}") from None
+
+
+def _run(task: Task, messages: Queue[tuple[str, str, Any]]) -> None:
+    try:
+        messages.put((task.policy, "result", run_policy(task, lambda share: messages.put((task.policy, "progress", share)))))
+    except Exception:  # noqa: BLE001  # entry point of a process: whatever went wrong is told to the parent
+        messages.put((task.policy, "failed", traceback.format_exc()))
+
+
+def savings(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Returns for each policy against each baseline 100 (1 - a/b) of cooling, facility, cost and carbon, and the headline on the facility's total."""
+    pairs = [(a, b) for b in BASELINES for a in policies if b in policies and a != b and not (a in BASELINES and BASELINES.index(a) < BASELINES.index(b))]
+    return {f"{a}_vs_{b}": saving(policies[a], policies[b]) for a, b in pairs}
+
+
+def saving(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, float | None]:
+    """Returns how much less ``a`` used than ``b``, positive is better; None where ``b`` used nothing of it. Void unless both did the same IT work."""
+    energy_a, energy_b = a["energy_kwh"], b["energy_kwh"]
+    cooling_b = energy_b["cooling_total"]
+    carbon_a, carbon_b = a["cue_kg_per_kwh"] * _it(energy_a), b["cue_kg_per_kwh"] * _it(energy_b)
+    return {
+        "headline_pct": 100 * (energy_b["facility_total"] - energy_a["facility_total"]) / cooling_b if cooling_b else None,
+        "cooling_pct": _pct(energy_a["cooling_total"], cooling_b),
+        "facility_pct": _pct(energy_a["facility_total"], energy_b["facility_total"]),
+        "cost_pct": _pct(a["cost"], b["cost"]),
+        "carbon_pct": _pct(carbon_a, carbon_b),
+    }
+
+
+def _it(energy_kwh: Mapping[str, float]) -> float:
+    return energy_kwh["server_fans"] + energy_kwh["it_without_fans"]
+
+
+def _pct(a: float, b: float) -> float | None:
+    return 100 * (1 - a / b) if b else None
+
+
+def outcome(config: Path, conditions: Conditions, policies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns what ``backtest --json`` prints: the scenario with everything needed to run it again, the policies, and the savings between them."""
+    scenario = {"config": str(config), **plain(conditions), "warm_up_h": WARM_UP_H, "version": VERSION}
+    return {"scenario": scenario, "policies": dict(policies), "savings": savings(policies)}
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """Returns an outcome as text: one column a policy, energy by machine, what was violated, and the savings."""
+    policies = found["policies"]
+    rows: list[tuple[str, list[str]]] = [("", list(policies))]
+    energies = [machine for machine in next(iter(policies.values()))["energy_kwh"] if any(p["energy_kwh"][machine] for p in policies.values())]
+    rows += [(f"{machine} [kWh]", [f"{p['energy_kwh'][machine]:.1f}" for p in policies.values()]) for machine in energies]
+    rows += [(key, [f"{p[key]:.4f}" for p in policies.values()]) for key in ("pue", "wue_l_per_kwh", "kw_per_ton")]
+    kinds = [kind for kind in next(iter(policies.values()))["violations"] if any(p["violations"][kind] for p in policies.values())]
+    rows += [(kind, [f"{p['violations'][kind]:.1f}" for p in policies.values()]) for kind in kinds or []]
+    rows += [("interventions", [str(sum(p["interventions"].values())) for p in policies.values()]), ("writes", [str(p["writes"]) for p in policies.values()])]
+    lines = [f"{name:42s}" + "".join(f"{cell:>14s}" for cell in cells) for name, cells in rows]
+    for pair, saved in found["savings"].items():
+        lines.append(f"{pair:42s}" + ", ".join(f"{key} {value:+.2f}" for key, value in saved.items() if value is not None))
+    return "\n".join(lines)

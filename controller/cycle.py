@@ -1,0 +1,174 @@
+"""One cycle, to be read aloud: a reading becomes a measurement, an estimate, a plan, a verdict, a record and a write, in the order of these lines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from controller.health import BEAT_SIGNAL, Circumstances, observe, refusals_of
+from controller.hold import Holdings, holdings
+from controller.optimise.worker import PlanRequest
+from controller.record import CycleMemory, CycleRecord, Decision, Given, Orders
+from controller.reuse import go_on
+from controller.stages import Stages
+from safety.authority import residual_authority
+from safety.envelope import judge
+from safety.limits import Limits
+from safety.modes import ROW_OF, WRITES, Mode, ModeState, Stage, engage, next_mode
+from safety.quality import check
+from safety.records import Command, Proposal, Receipt, Situation, Snapshot, Source, Verdict
+from safety.signals import Role, point
+from safety.trends import inlets, update
+from safety.wear import choose_writes
+
+
+class PlantSeam(Protocol):
+    """What the cycle needs of the plant."""
+
+    async def read(self) -> Snapshot:
+        """Reads every declared point."""
+
+    async def write(self, command: Command) -> Receipt:
+        """Writes a command, each value once."""
+
+    async def verify(self, command: Command, receipt: Receipt) -> Receipt:
+        """Reads back what was written."""
+
+
+class OptimiserSeam(Protocol):
+    """What the cycle needs of the optimiser."""
+
+    async def plan(self, request: PlanRequest) -> Proposal:
+        """Plans, or says why not, within its deadline."""
+
+
+class JournalSeam(Protocol):
+    """What the cycle needs of the journal."""
+
+    async def intend(self, run: int, record: CycleRecord, digest: str) -> int:
+        """Puts the intent on disk."""
+
+    async def complete(self, cycle: int, receipt: Receipt) -> None:
+        """Adds the receipt."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished cycle: its number, record and receipt, and how long the work and the plan took [ms, wall]."""
+
+    cycle: int
+    record: CycleRecord
+    receipt: Receipt
+    plan_ms: float
+    cycle_ms: float
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """The cycle of one site in one run; it holds no state of its own."""
+
+    stages: Stages
+    plant: PlantSeam
+    optimiser: OptimiserSeam
+    journal: JournalSeam
+    run: int
+
+    async def __call__(self, memory: CycleMemory, stage: Stage, limits: Limits, orders: Orders, last_receipt: Receipt | None) -> Done:
+        """Runs one cycle; its intent is durable before anything is written, and the receipt after."""
+        began = time.perf_counter()
+        s = self.stages
+
+        snapshot = await self.plant.read()
+        measured, gate = check(snapshot, s.gate_rules, memory.gate)
+        trends = update(memory.trends, measured, limits)
+        at_s, elapsed_s = measured.taken_at_s, measured.taken_at_s - memory.at_s
+        held = holdings(s.loaded, measured, memory.requested)
+        estimate, estimator = s.estimator.update(memory.estimator, measured, held.in_force)
+        forecast, forecaster = s.forecaster.predict(memory.forecast, measured, at_s)
+        asked_at = time.perf_counter()
+        plan = await self.optimiser.plan(s.request(estimate, forecast, measured, held, memory))
+        plan_ms = 1000 * (time.perf_counter() - asked_at)
+        usable = go_on(plan, memory.plan, at_s, s.loaded.site.optimiser.step_s)
+        share = residual_authority(s.residual.policy is not None, memory.authority_share, frozenset(), elapsed_s)
+        corrected = s.residual.correct(usable, estimate, share)
+        reset, reset_memory = s.reset(memory.reset, measured, held.in_force)
+        refusals = refusals_of(memory, last_receipt)
+        conditions = observe(s.loaded, limits, Circumstances(memory, measured, estimate, forecast, usable, orders, refusals))
+        mode = next_mode(engage(memory.mode, at_s) if orders.engage else memory.mode, conditions, at_s, s.mode_rules)
+        proposal = choose(mode.mode, corrected, usable, reset)
+        situation = Situation(at_s, elapsed_s, measured.values, held.in_force, held.writable, inlets=inlets(trends, at_s))
+        verdict = judge(proposal.setpoints, situation, limits)
+        wanted = in_charge(mode.mode, verdict, held, memory.requested)
+        would_write, wear = choose_writes(wanted, memory.requested, memory.wear, limits, at_s)
+        writes = would_write if WRITES[stage].setpoints else {}
+        command = Command({point(setpoint, Role.REQUEST): value for setpoint, value in writes.items()}, hand_back=mode.mode is Mode.RELEASE)
+        after = CycleMemory(
+            at_s=at_s,
+            gate=gate,
+            trends=trends,
+            estimator=estimator,
+            forecast=forecaster,
+            reset=reset_memory,
+            mode=mode,
+            wear=wear if writes else memory.wear,
+            requested={} if mode.mode is Mode.RELEASE else {**memory.requested, **writes},
+            plan=plan if plan.solved else memory.plan,
+            authority_share=share,
+            refusals=refusals,
+            bas_beat=measured.values.get(BEAT_SIGNAL, memory.bas_beat),
+            cycles=memory.cycles + 1,
+        )
+        given = Given(stage, memory, limits, orders, last_receipt, snapshot, plan)
+        decision = Decision(
+            measured=measured,
+            estimate=estimate,
+            forecast=forecast,
+            corrected=corrected,
+            reset=reset,
+            conditions=conditions,
+            proposal=proposal,
+            verdict=verdict,
+            would_write=would_write,
+            command=command,
+            memory=after,
+            says=say(mode, proposal, verdict, len(writes)),
+        )
+        record = CycleRecord(given, decision)
+        cycle = await self.journal.intend(self.run, record, record.digest)
+        receipt = await self.plant.verify(command, await self.plant.write(command))
+        await self.journal.complete(cycle, receipt)
+        return Done(cycle, record, receipt, plan_ms, 1000 * (time.perf_counter() - began))
+
+
+def choose(mode: Mode, corrected: Proposal, usable: Proposal, reset: Proposal) -> Proposal:
+    """Returns whose proposal this mode uses; HOLD and RELEASE ask for nothing, so that what is in force stays or is handed back."""
+    if mode is Mode.OPTIMISE:
+        return corrected
+    if mode is Mode.PLAN_ONLY:
+        return usable
+    if mode is Mode.RESET:
+        return reset
+    source = Source.KEEP if mode is Mode.HOLD else Source.NONE
+    return Proposal(source, reset.made_at_s, solved=True, setpoints={}, says="what is in force stays" if mode is Mode.HOLD else "the BAS is in charge")
+
+
+def in_charge(mode: Mode, verdict: Verdict, held: Holdings, requested: Mapping[str, float]) -> Mapping[str, float]:
+    """Returns the setpoints to be in force after this cycle.
+
+    When authority is taken, every setpoint that is ours is asked for at least as it is in force: a request left in the BAS from an earlier spell
+    must never come alive with the heartbeat.
+    """
+    if mode is Mode.RELEASE:
+        return {}
+    untouched = {} if requested else {setpoint: held.in_force[setpoint] for setpoint in sorted(held.writable)}
+    return {**untouched, **verdict.permitted}
+
+
+def say(mode: ModeState, proposal: Proposal, verdict: Verdict, writes: int) -> str:
+    """Returns in one sentence who is in charge and why, what was proposed, and what the envelope changed."""
+    cause = f" ({ROW_OF[mode.cause].told})" if mode.cause else ""
+    narrowed = "; ".join(f"{i.rule} held {i.signal} at {i.permitted:g}" for i in verdict.interventions if i.permitted is not None)
+    written = f"; {writes} written" if writes else ""
+    return f"{mode.mode.name}{cause}: {proposal.says}{'; ' + narrowed if narrowed else ''}{written}"

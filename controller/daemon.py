@@ -1,0 +1,220 @@
+"""The daemon: opens the site, runs the engine, answers the operator, tells systemd, and hands back on SIGTERM; it decides nothing about the plant."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import structlog
+
+from controller import version
+from controller.clock import Clock, PointClock, WallClock
+from controller.control import serve
+from controller.cycle import Cycle, Done
+from controller.encode import plain
+from controller.engine import Engine
+from controller.hold import holdings
+from controller.journal import Event, Journal
+from controller.notify import Notifier
+from controller.optimise.worker import OptimiserWorker
+from controller.plant import Plant, connect_buses
+from controller.record import CycleMemory, Orders, RunHeader
+from controller.stages import Stages, fresh_memory, stages_of
+from plant_models.site.limits import limits_of
+from plant_models.site.load import LoadedSite
+from safety.modes import WRITES, Mode, Stage, after_restart
+
+log = structlog.get_logger()
+
+STAGES_BUILT = (Stage.MONITOR, Stage.SHADOW, Stage.AUTO)
+
+
+class StageError(Exception):
+    """A stage that this start may not choose; the message says which it may."""
+
+
+def allowed_stage(asked: Stage | None, persisted: Stage, simulated: bool) -> Stage:
+    """Returns the stage to start in: what was persisted, or a lower one; on a simulated site any that is built.
+
+    Raises StageError with what is allowed.
+    """
+    if asked is None:
+        return persisted
+    allowed = [s for s in STAGES_BUILT if simulated or s <= persisted]
+    if asked not in allowed:
+        names = ", ".join(s.name.lower() for s in allowed)
+        why = "not built yet" if asked not in STAGES_BUILT else f"the persisted stage is {persisted.name.lower()}, --stage can only lower it"
+        raise StageError(f"--stage {asked.name.lower()}: {why}; allowed now: {names}")
+    return asked
+
+
+@dataclass
+class Daemon:
+    """One running daemon."""
+
+    loaded: LoadedSite
+    stages: Stages
+    journal: Journal
+    engine: Engine
+    optimiser: OptimiserWorker
+    cycles: int = 0
+    notifier: Notifier = field(default_factory=Notifier)
+    said: str = "no cycle yet"
+    in_force: dict[str, float] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Runs until SIGTERM or SIGINT, then hands back; an unexpected exception ends the process, and with it the lease."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        server = await serve(self.loaded.site.persistence.socket, self.answer)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self.engine.run_guard()), group.create_task(self.engine.run_cycles())]
+                await self._until(stop, tasks)
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self.notifier.stopping()
+            server.close()
+            await self.engine.hand_back()
+            await self.optimiser.stop()
+            await self.engine.plant.close()
+        await self.journal.note(self._event("handed_back", "daemon", "asked to stop", ""))
+        log.info("handed_back", reason="asked to stop", cycles=self.cycles)
+
+    async def _until(self, stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+        waiting = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+
+    async def recorded(self, done: Done) -> None:
+        """Tells the log and systemd of a cycle that is on disk; nothing else feeds the watchdog."""
+        decision = done.record.decision
+        self.cycles += 1
+        self.said = decision.says
+        self.in_force = dict(holdings(self.loaded, decision.measured, self.engine.memory.requested).in_force)
+        log.info(
+            "cycle_recorded",
+            cycle=done.cycle,
+            at_s=decision.measured.taken_at_s,
+            stage=self.engine.stage.name,
+            mode=decision.memory.mode.mode.name,
+            source=decision.proposal.source.value,
+            says=decision.says,
+            faults=len(decision.measured.faults),
+            conditions=sorted(decision.conditions),
+            interventions=len(decision.verdict.interventions),
+            writes=len(decision.command.writes),
+            refused=[s for s, o in done.receipt.outcomes.items() if o != "verified"],
+            plan_ms=round(done.plan_ms),
+            cycle_ms=round(done.cycle_ms),
+        )
+        before, after = done.record.given.memory.mode, decision.memory.mode
+        if before.mode != after.mode:
+            log.warning(
+                "mode_changed", at_s=decision.measured.taken_at_s, before=before.mode.name, after=after.mode.name, cause=after.cause, says=decision.says
+            )
+        if decision.measured.faults and self.cycles == 1:
+            log.warning("readings_refused", count=len(decision.measured.faults), first=[f.says for f in decision.measured.faults[:5]])
+        if self.cycles == 1:
+            self.notifier.ready()
+        self.notifier.watchdog()
+        self.notifier.status(f"{after.mode.name}, {decision.says}"[:200])
+
+    async def answer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answers one request of the control socket; whatever changes anything needs a reason and is journalled."""
+        do = request.get("do")
+        if do == "status":
+            return self.status()
+        if do not in ("release", "engage", "stage"):
+            return {"error": f"do={do!r}: must be status, release, engage or stage"}
+        reason, who = str(request.get("reason", "")).strip(), str(request.get("who", "")) or "operator"
+        if not reason:
+            return {"error": f"{do}: a reason is needed"}
+        if do == "stage":
+            return await self._change_stage(str(request.get("stage", "")), who, reason)
+        self.engine.order(Orders(release=do == "release", engage=do == "engage", who=who, reason=reason))
+        await self.journal.note(self._event(do, who, reason, ""))
+        log.warning("released" if do == "release" else "engaged", who=who, reason=reason)
+        return {"done": do, "says": "the heartbeat has stopped" if do == "release" else "authority returns when the next cycles are healthy"}
+
+    async def _change_stage(self, wanted: str, who: str, reason: str) -> Mapping[str, Any]:
+        built = {s.name.lower(): s for s in STAGES_BUILT}
+        if wanted not in built:
+            return {"error": f"stage {wanted!r}: must be one of {', '.join(built)}"}
+        before, after = self.engine.stage, built[wanted]
+        if after >= Stage.CANARY and not self.loaded.site.lease.proven:
+            return {"error": f"stage {wanted}: the BAS time-out of this site is not proven ([lease] proven = true after commissioning has measured it)"}
+        await self.journal.note(self._event("stage", who, reason, after.name))
+        self.engine.set_stage(after)
+        log.warning("stage_changed", before=before.name, after=after.name, who=who, reason=reason)
+        return {"done": "stage", "before": before.name, "after": after.name}
+
+    def status(self) -> Mapping[str, Any]:
+        """Returns what an operator asks first: stage, mode, why, what is in force, what was refused."""
+        memory = self.engine.memory
+        return {
+            "site": self.loaded.site.site.name,
+            "stage": self.engine.stage.name,
+            "mode": memory.mode.mode.name,
+            "bas_in_charge": memory.mode.mode is Mode.RELEASE or not WRITES[self.engine.stage].setpoints,
+            "cause": memory.mode.cause,
+            "latched": memory.mode.latched,
+            "at_s": memory.at_s,
+            "cycles": self.cycles,
+            "says": self.said,
+            "in_force": self.in_force,
+            "requested": plain(memory.requested),
+            "last_receipt": plain(self.engine.last_receipt),
+            "optimiser_ready": self.optimiser.ready,
+        }
+
+    def _event(self, what: str, who: str, reason: str, value: str) -> Event:
+        return Event(self.engine.clock.now_s(), what, who, reason, value)
+
+
+async def start(loaded: LoadedSite, asked: Stage | None) -> Daemon:
+    """Opens journal, devices and optimiser and puts the daemon together; the plant is not yet touched.
+
+    Raises StageError, JournalError or the site's own errors; nothing is half started then.
+    """
+    limits = limits_of(loaded.site, loaded.points)
+    stages = stages_of(loaded)
+    journal = Journal(loaded.site.persistence.directory / "journal.sqlite")
+    last, staged = await journal.last(), await journal.last_event("stage")
+    stage = allowed_stage(asked, Stage[staged.value] if staged else Stage.MONITOR, loaded.site.rollout.simulated)
+    if stage >= Stage.CANARY and not loaded.site.lease.proven:
+        raise StageError(f"--stage {stage.name.lower()}: the BAS time-out of this site is not proven ([lease] proven); allowed now: monitor, shadow")
+    if loaded.site.rollout.simulated:
+        log.warning("simulated_site", site=loaded.site.site.name, says="any stage may be chosen at the start; never set this on a real plant")
+    clock: Clock = PointClock() if loaded.site.clock.source == "point" else WallClock()
+    plant = Plant(loaded, connect_buses(loaded), clock, writes_enabled=WRITES[stage].setpoints)
+    if isinstance(clock, PointClock):
+        clock.follow(plant)
+    await plant.open()
+    optimiser = OptimiserWorker(loaded.site.directory, os.environ, loaded.site.timing.plan_deadline_wall_s, time_limited=True)
+    await optimiser.start()
+    await clock.ready()
+    memory = resumed(stages, last.record.decision.memory if last else None, clock.now_s())
+    header = RunHeader(version.VERSION, "daemon", plain(loaded.site), plain(loaded.points), plain(stages.parameters), "restart" if last else "first start")
+    run = await journal.begin(clock.now_s(), header)
+    cycle = Cycle(stages, plant, optimiser, journal, run)
+    engine = Engine(cycle, plant, clock, limits, stage, memory)
+    engine.set_stage(stage)
+    daemon = Daemon(loaded, stages, journal, engine, optimiser)
+    engine.on_cycle = daemon.recorded
+    log.info("started", site=loaded.site.site.name, stage=stage.name, run=run, mode=memory.mode.mode.name, cause=memory.mode.cause)
+    return daemon
+
+
+def resumed(stages: Stages, memory: CycleMemory | None, at_s: float) -> CycleMemory:
+    """Returns the memory to go on with after a start: the mode's latch and returns outlive the process, readings and estimates do not."""
+    fresh = fresh_memory(stages, at_s)
+    if memory is None:
+        return fresh
+    return replace(fresh, mode=after_restart(memory.mode, at_s), wear=memory.wear, forecast=memory.forecast)

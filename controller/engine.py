@@ -1,0 +1,105 @@
+"""Keeps the cycle and the fast guard going on one clock, and carries memory from each cycle to the next; the daemon and the backtest both run it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from controller.clock import Clock
+from controller.cycle import Cycle, Done
+from controller.guard import Guard, Lease
+from controller.plant import Plant
+from controller.record import CycleMemory, Orders
+from safety.limits import Limits
+from safety.modes import WRITES, Condition, Mode, Stage
+from safety.records import Receipt
+
+OnCycle = Callable[[Done], Awaitable[None]]
+
+
+@dataclass
+class Engine:
+    """One site under control: what the next cycle will be given, and who is told of each finished one."""
+
+    cycle: Cycle
+    plant: Plant
+    clock: Clock
+    limits: Limits
+    stage: Stage
+    memory: CycleMemory
+    on_cycle: OnCycle | None = None
+    orders: Orders = field(default_factory=Orders)
+    last_receipt: Receipt | None = None
+    late_cycles: int = 0
+
+    def __post_init__(self) -> None:
+        """Sets the lease as it stands before the first cycle: not wanted."""
+        self.loaded = self.cycle.stages.loaded
+        self.lease = Lease(self.stage)
+        self.guard = Guard(self.loaded, self.limits, self.plant, self.lease)
+        self._guard_done_s = self._cycle_done_s = self.clock.now_s()
+
+    def set_stage(self, stage: Stage) -> None:
+        """Sets the stage from the next cycle on; a stage that writes nothing stops the heartbeat at once and closes the way to the wire."""
+        self.stage = self.lease.stage = stage
+        self.plant.writes_enabled = WRITES[stage].setpoints
+
+    def order(self, orders: Orders) -> None:
+        """Takes an operator's order; a release stops the heartbeat at once, the next cycle records it."""
+        self.orders = orders
+        if orders.release:
+            self.guard.findings.add(Condition.OPERATOR_RELEASE)
+
+    async def cycle_once(self) -> Done:
+        """Runs one cycle on what has come in since the last one."""
+        orders = replace(self.orders, guard=tuple(sorted(self.guard.findings)))
+        self.orders = Orders()
+        self.guard.findings.clear()
+        done = await self.cycle(self.memory, self.stage, self.limits, orders, self.last_receipt)
+        self.memory, self.last_receipt = done.record.decision.memory, done.receipt
+        mode = self.memory.mode.mode
+        self.lease.mode, self.lease.recorded_at_s = mode, self.memory.at_s
+        await self.announce(mode)
+        if self.on_cycle is not None:
+            await self.on_cycle(done)
+        return done
+
+    async def announce(self, mode: Mode) -> None:
+        """Shows mode, stage, alarm and the holder of the lease on the BMS, where the site has points for them and the stage writes."""
+        if WRITES[self.stage].heartbeat:
+            holds = mode < Mode.RELEASE
+            owner = float(self.loaded.site.lease.owner_id) if holds else 0.0
+            alarm = 1.0 if self.memory.mode.latched else 0.0
+            await self.plant.announce({"daemon.mode": float(mode), "daemon.stage": float(self.stage), "daemon.alarm": alarm, "daemon.owner_id": owner})
+
+    async def run_cycles(self) -> None:
+        """Runs cycles one period apart for ever; a late one delays the next, none is made up for."""
+        period_s, guard_s = self.loaded.site.timing.cycle_s, self.loaded.site.timing.guard_s
+        due_s = self.clock.now_s()
+        while True:
+            await self.clock.sleep_until(due_s)
+            await self.cycle_once()
+            due_s = max(due_s + period_s, self.clock.now_s())
+            self._cycle_done_s = due_s - guard_s
+            await self._report_done()
+
+    async def run_guard(self) -> None:
+        """Runs the guard one guard period apart for ever, whatever the cycle is doing."""
+        period_s = self.loaded.site.timing.guard_s
+        due_s = self.clock.now_s()
+        while True:
+            await self.clock.sleep_until(due_s)
+            now_s = self.clock.now_s()
+            await self.guard.tick(now_s)
+            self._guard_done_s = now_s
+            due_s = max(due_s + period_s, now_s)
+            await self._report_done()
+
+    async def _report_done(self) -> None:
+        await self.clock.done(min(self._guard_done_s, self._cycle_done_s))
+
+    async def hand_back(self) -> None:
+        """Lets go of the plant: the heartbeat stops and the BMS is told; the BAS takes over from what is in force, ramped by itself."""
+        self.lease.stopping = True
+        self.lease.mode = Mode.RELEASE
+        await self.announce(Mode.RELEASE)

@@ -1,0 +1,94 @@
+"""The fast guard: every few seconds it reads the critical points, renews the lease while cycles are being recorded, and can only add caution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from controller.plant import Plant
+from plant_models.site.load import LoadedSite
+from safety.limits import Limits
+from safety.modes import ROW_OF, WRITES, Condition, Mode, Stage
+from safety.records import Snapshot, Status
+
+log = structlog.get_logger()
+
+CYCLES_MISSED: Final = 2  # periods without a recorded cycle after which the heartbeat stops (safety case, lease)
+HOT_TICKS: Final = 2  # consecutive ticks above the allowable limit before the guard acts, so that one spike does not
+
+
+@dataclass
+class Lease:
+    """What the guard must know of the cycle: whether authority is wanted, and when a cycle was last on disk [s, plant time]."""
+
+    stage: Stage
+    mode: Mode = Mode.RELEASE
+    recorded_at_s: float = float("-inf")
+    stopping: bool = False
+
+
+@dataclass
+class Guard:
+    """The fast guard of one site; ``findings`` gathers what it saw until the cycle takes it."""
+
+    loaded: LoadedSite
+    limits: Limits
+    plant: Plant
+    lease: Lease
+    findings: set[Condition] = field(default_factory=set)
+    count: int = 0
+    beating: bool = False
+    _hot_ticks: dict[str, int] = field(default_factory=dict)
+    _bas_beat: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        """Chooses the critical points: the BAS's heartbeat, who holds the lease, and every hall's hottest inlet."""
+        wanted = ["bas.heartbeat", "daemon.owner_id", *(f"{hall.name}.rack_inlet_max_c" for hall in self.limits.halls)]
+        known = self.loaded.points.by_signal
+        self.signals = tuple(s for s in wanted if s in known and known[s].readable)
+
+    async def tick(self, at_s: float) -> None:
+        """Reads the critical points and renews the lease where nothing speaks against it."""
+        snapshot = await self.plant.read(self.signals)
+        self.findings |= self.judge(snapshot)
+        may = self.may_beat(at_s)
+        if may != self.beating:
+            log.info("lease_renewed" if may else "lease_stopped", at_s=at_s, mode=self.lease.mode.name, findings=sorted(self.findings))
+            self.beating = may
+        if may:
+            self.count = self.count % 65535 + 1
+            await self.plant.beat(self.count)
+
+    def may_beat(self, at_s: float) -> bool:
+        """Returns whether the lease may be renewed: the stage writes, the mode holds authority, cycles are being recorded, nothing alarming was seen."""
+        missed_s = CYCLES_MISSED * self.loaded.site.timing.cycle_s
+        recorded = at_s - self.lease.recorded_at_s <= missed_s
+        alarmed = any(ROW_OF[finding].forces is Mode.RELEASE for finding in self.findings)
+        return WRITES[self.lease.stage].heartbeat and self.lease.mode < Mode.RELEASE and recorded and not alarmed and not self.lease.stopping
+
+    def judge(self, snapshot: Snapshot) -> set[Condition]:
+        """Returns what the critical points show that calls for more caution."""
+        seen = {s: r.value for s, r in snapshot.readings.items() if r.value is not None and r.status is Status.GOOD}
+        found = self._bas_alive(seen, snapshot.taken_at_s)
+        for hall in self.limits.halls:
+            inlet_c = seen.get(f"{hall.name}.rack_inlet_max_c")
+            hot = inlet_c is not None and not inlet_c <= hall.inlet_allowable_c
+            self._hot_ticks[hall.name] = self._hot_ticks.get(hall.name, 0) + 1 if hot else 0
+            if self._hot_ticks[hall.name] >= HOT_TICKS:
+                found.add(Condition.INLET_ABOVE_ALLOWABLE)
+        owner = seen.get("daemon.owner_id")
+        if owner is not None and self.beating and owner not in (0.0, float(self.loaded.site.lease.owner_id)):
+            found.add(Condition.SECOND_WRITER)
+        return found
+
+    def _bas_alive(self, seen: Mapping[str, float], at_s: float) -> set[Condition]:
+        if "bas.heartbeat" not in self.signals:
+            return set()
+        beat = seen.get("bas.heartbeat")
+        if beat is not None and (self._bas_beat is None or beat != self._bas_beat[0]):
+            self._bas_beat = (beat, at_s)
+        silent = self._bas_beat is None or at_s - self._bas_beat[1] > self.loaded.site.lease.bas_timeout_s
+        return {Condition.READINGS_GAP} if silent else set()

@@ -1,0 +1,99 @@
+"""What is true of this cycle that bears on who is in charge: from what was measured, planned, ordered and written to the conditions of the mode table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from controller.record import CycleMemory, Orders
+from plant_models.site.load import LoadedSite
+from safety.limits import Limits
+from safety.modes import Condition, Mode
+from safety.records import Estimate, Forecast, Measurements, Outcome, Proposal, Receipt
+from safety.signals import Role, point
+from safety.trends import hottest_inlet_c
+
+REFUSALS_MAX: Final = 2  # engineering value: one refused write may be a dropped frame, two in a row are not
+LATE_PERIODS: Final = 2.0
+OWNER_SIGNAL: Final = "daemon.owner_id"
+BEAT_SIGNAL: Final = "bas.heartbeat"
+BEAT_WRAPS: Final = 60000.0  # a 16-bit counter that falls from above this has wrapped, not restarted
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a cycle knows when it asks who is in charge."""
+
+    memory: CycleMemory
+    measured: Measurements
+    estimate: Estimate
+    forecast: Forecast
+    usable: Proposal
+    orders: Orders
+    refusals: int
+
+
+def refusals_of(memory: CycleMemory, receipt: Receipt | None) -> int:
+    """Returns how many cycles in a row had a write that did not arrive; a cycle that wrote nothing changes nothing."""
+    if receipt is None or not receipt.outcomes:
+        return memory.refusals
+    lost = any(outcome in (Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.DIFFERS) for outcome in receipt.outcomes.values())
+    return memory.refusals + 1 if lost else 0
+
+
+def observe(loaded: LoadedSite, limits: Limits, now: Circumstances) -> frozenset[Condition]:
+    """Returns the conditions of this cycle.
+
+    While the BAS is in charge anyway, readings that are missing are a gap and not a loss: nothing of ours depends on them, so nothing latches.
+    """
+    released = now.memory.mode.mode is Mode.RELEASE
+    found = set(now.orders.guard)
+    if now.orders.release:
+        found.add(Condition.OPERATOR_RELEASE)
+    if any(hottest_inlet_c(hall, now.measured.values) is None for hall in limits.halls):
+        found.add(Condition.READINGS_GAP if released else Condition.INLET_UNKNOWN)
+    if gap(loaded, now.measured):
+        found.add(Condition.READINGS_GAP)
+    if not now.usable.solved:
+        found.add(Condition.NO_PLAN)
+    if not now.estimate.valid:
+        found.add(Condition.NO_MODEL)
+    if not set(_forecast_needs(loaded)) <= now.forecast.series.keys():
+        found.add(Condition.NO_FORECAST)
+    found |= _of_time(loaded, now) | _of_writes(loaded, now)
+    return frozenset(found)
+
+
+def gap(loaded: LoadedSite, measured: Measurements) -> bool:
+    """Returns whether a reading is missing that no plan can do without: a plant's supply temperature, or what is in force of a setpoint."""
+    known = loaded.points.by_signal
+    needed = [f"{plant.name}.chws_temp_c" for plant in loaded.site.plant]
+    needed += [point(setpoint, Role.EFFECTIVE) for setpoint in loaded.points.setpoints]
+    return any(signal in known and signal not in measured.values for signal in needed)
+
+
+def _forecast_needs(loaded: LoadedSite) -> list[str]:
+    known = loaded.points.by_signal
+    needed = [*(f"{hall.name}.it_load_kw" for hall in loaded.site.hall), "weather.oa_wetbulb_c"]
+    return [signal for signal in needed if signal in known]
+
+
+def _of_time(loaded: LoadedSite, now: Circumstances) -> set[Condition]:
+    elapsed_s = now.measured.taken_at_s - now.memory.at_s
+    if elapsed_s < 0.0:
+        return {Condition.CLOCK_JUMPED}
+    late = elapsed_s > LATE_PERIODS * loaded.site.timing.cycle_s and now.memory.cycles > 0
+    return {Condition.CYCLES_LATE} if late else set()
+
+
+def _of_writes(loaded: LoadedSite, now: Circumstances) -> set[Condition]:
+    found = set()
+    if now.refusals >= REFUSALS_MAX:
+        found.add(Condition.WRITES_REFUSED)
+    owner = now.measured.values.get(OWNER_SIGNAL)
+    if owner is not None and owner not in (0.0, float(loaded.site.lease.owner_id)):
+        found.add(Condition.SECOND_WRITER)
+    beat, before = now.measured.values.get(BEAT_SIGNAL), now.memory.bas_beat
+    if beat is not None and before is not None and beat < before < BEAT_WRAPS:
+        found.add(Condition.BAS_RESTARTED)
+    return found

@@ -1,0 +1,22 @@
+"""Structured logs to stderr: JSON lines for machines, columns for a terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+
+def configure(how: str) -> None:
+    """Sets the log format, ``json``, ``console`` or ``auto`` (console on a terminal); libraries speak up from warnings on."""
+    console = how == "console" or (how == "auto" and sys.stderr.isatty())
+    renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), renderer],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what it says is in each reading's detail already
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL)

@@ -1,0 +1,91 @@
+"""Builds the pure stages of a cycle from a loaded site, once; after this nothing of the configuration is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.estimate import Estimator
+from controller.forecast import Forecaster
+from controller.hold import Holdings
+from controller.optimise.request import PlanRequest
+from controller.record import CycleMemory
+from controller.residual.correct import Residual
+from plant_models import reset as guideline_36
+from plant_models.reduced.parameters import ReducedParameters, load_parameters
+from plant_models.site.gate import gate_rules_of
+from plant_models.site.load import LoadedSite
+from safety.modes import ModeRules, after_restart, first
+from safety.quality import GateMemory, GateRule
+from safety.records import Estimate, Forecast, Measurements, Proposal, Source
+from safety.trends import Trends
+from safety.wear import WearLedger
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages of one site."""
+
+    loaded: LoadedSite
+    parameters: ReducedParameters
+    gate_rules: Mapping[str, GateRule]
+    estimator: Estimator
+    forecaster: Forecaster
+    residual: Residual
+    mode_rules: ModeRules
+
+    def reset(self, memory: guideline_36.ResetMemory, measured: Measurements, in_force: Mapping[str, float]) -> tuple[Proposal, guideline_36.ResetMemory]:
+        """Returns the Guideline 36 setpoints as a proposal; one that the site does not offer is left out."""
+        setpoints, after = guideline_36.reset(self.loaded.site, memory, measured.values, measured.taken_at_s)
+        offered = {s: v for s, v in setpoints.items() if s in self.loaded.points.setpoints}
+        return Proposal(Source.RESET, measured.taken_at_s, solved=True, setpoints=offered, says="Guideline 36 resets"), after
+
+    def request(self, estimate: Estimate, forecast: Forecast, measured: Measurements, held: Holdings, memory: CycleMemory) -> PlanRequest:
+        """Returns what the optimiser is asked in this cycle."""
+        return PlanRequest(
+            estimate=estimate,
+            forecast=forecast,
+            in_force=held.in_force,
+            writable=tuple(sorted(held.writable)),
+            measured=measured.values,
+            elapsed_s=measured.taken_at_s - memory.at_s,
+            iterations_limit=self.loaded.site.timing.solver_iterations,
+            last=memory.plan.ahead if memory.plan else {},
+        )
+
+
+def stages_of(loaded: LoadedSite) -> Stages:
+    """Builds the stages of a site with the model that its configuration names.
+
+    Raises ModelFileError where the model file is missing or unfit.
+    """
+    site = loaded.site
+    plants, halls = frozenset(p.name for p in site.plant), frozenset(h.name for h in site.hall)
+    return stages_from(loaded, load_parameters(site.directory / site.optimiser.model, plants, halls))
+
+
+def stages_from(loaded: LoadedSite, parameters: ReducedParameters) -> Stages:
+    """Builds the stages of a site with given parameters."""
+    return Stages(
+        loaded=loaded,
+        parameters=parameters,
+        gate_rules=gate_rules_of(loaded.points),
+        estimator=Estimator(loaded.site, parameters),
+        forecaster=Forecaster(loaded.site),
+        residual=Residual(),
+        mode_rules=ModeRules(healthy_cycles=loaded.site.rollout.return_after_healthy_cycles),
+    )
+
+
+def fresh_memory(stages: Stages, at_s: float) -> CycleMemory:
+    """Returns the memory before a site's first cycle, one period ago: the BAS is in charge, and nothing is known."""
+    return CycleMemory(
+        at_s=at_s - stages.loaded.site.timing.cycle_s,
+        gate=GateMemory(),
+        trends=Trends(),
+        estimator=stages.estimator.start(),
+        forecast=stages.forecaster.start(),
+        reset=guideline_36.ResetMemory(),
+        mode=after_restart(first(at_s), at_s),
+        wear=WearLedger(),
+    )

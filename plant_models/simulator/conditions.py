@@ -1,0 +1,71 @@
+"""The conditions of a simulated day: weather, IT load, seed and start, as the command line states them, and the site that runs under them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from plant_models.simulator.site import SimulatedSite
+from plant_models.site.load import LoadedSite
+from plant_models.sources.load import GeneratedLoad, Load, open_load
+from plant_models.sources.weather import Weather, day_of, open_weather, start_of
+
+HOUR_S = 3600.0
+DAY_S = 86400.0
+WARM_UP_H = 6  # not counted in any score
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a run is run under; ``start`` is a day as 2025-07-15 or 07-15, ``load`` a file or None for the generated one."""
+
+    weather: str = "greensboro"
+    load: Path | None = None
+    seed: int = 0
+    start: str = "07-15"
+    days: float = 1.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A site at the start of its run, warmed up under its own BAS; plant times are in seconds since 1970."""
+
+    loaded: LoadedSite
+    site: SimulatedSite = field(repr=False)
+    start_s: float
+    until_s: float
+
+
+def simulate(loaded: LoadedSite, conditions: Conditions, told: Callable[[int], None] = lambda _hour: None) -> Prepared:
+    """Builds the simulated site and lets its own BAS run it for WARM_UP_H hours; ``told`` hears of each hour that is done.
+
+    Raises SourceError, SiteErrors or ValueError with what is wrong with weather, load, start or ``plant.toml``.
+    """
+    weather, load, start_s = inputs(loaded, conditions)
+    site = SimulatedSite(
+        loaded.site,
+        loaded.points,
+        loaded.site.directory / "plant.toml",
+        weather,
+        load,
+        conditions.seed,
+        start_s - WARM_UP_H * HOUR_S,
+    )
+    for hour in range(1, WARM_UP_H + 1):
+        site.advance(start_s - (WARM_UP_H - hour) * HOUR_S)
+        told(hour)
+    return Prepared(loaded, site, start_s, start_s + conditions.days * DAY_S)
+
+
+def inputs(loaded: LoadedSite, conditions: Conditions) -> tuple[Weather, Load, float]:
+    """Opens weather and IT load and returns them with the start in plant time [s].
+
+    Raises SourceError or ValueError with what is wrong.
+    """
+    weather = open_weather(conditions.weather)
+    start_s = start_of(day_of(conditions.start), weather)
+    halls = [(hall.name, hall.it_capacity_kw) for hall in loaded.site.hall]
+    if conditions.load is None:
+        return weather, GeneratedLoad(len(halls), conditions.seed, weather.utc_offset_h), start_s
+    return weather, open_load(conditions.load, halls, weather.utc_offset_h), start_s
