@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from safety.finite import finite, known
@@ -37,7 +38,7 @@ class Interval:
 FREE = Interval()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """One setpoint, what is in force of it (None: unknown), and what has been decided for the setpoints before it."""
 
@@ -47,34 +48,34 @@ class Case:
     limits: Limits
     decided: Mapping[str, float]
 
-    @property
+    @cached_property
     def equipment(self) -> str:
         """Returns whose setpoint it is."""
         return self.setpoint.partition(".")[0]
 
-    @property
+    @cached_property
     def quantity(self) -> str:
         """Returns what the setpoint sets."""
         return self.setpoint.partition(".")[2]
 
-    @property
+    @cached_property
     def held(self) -> float | None:
         """Returns the value in force, None while unknown."""
         return known(self.situation.in_force, self.setpoint)
 
-    @property
+    @cached_property
     def minutes(self) -> float:
         """Returns the time that a step may use [min]: never negative, never longer than the longest cycle."""
         elapsed_s = finite(self.situation.elapsed_s)
         return 0.0 if elapsed_s is None else min(max(elapsed_s, 0.0), self.limits.elapsed_max_s) / 60.0
 
-    @property
+    @cached_property
     def halls(self) -> tuple[HallLimits, ...]:
         """Returns the halls that the setpoint cools: its own, or those of its plant."""
         own = tuple(h for h in self.limits.halls if self.equipment == h.name or self.equipment in h.rows)
         return own or tuple(h for h in self.limits.halls if h.plant is None or h.plant == self.equipment)
 
-    @property
+    @cached_property
     def chillers(self) -> tuple[ChillerLimits, ...]:
         """Returns the chillers behind the setpoint."""
         return tuple(c for c in self.limits.chillers if self.equipment in (c.name, c.plant))
@@ -99,6 +100,7 @@ class Case:
             return Interval(held, held)
         return Interval(low=held) if more * sign > 0 else Interval(high=held)
 
+    @cached_property
     def full_cooling(self) -> float | None:
         """Returns the end of the range that cools most, None for a setpoint that does not say which."""
         more = MORE_COOLING.get(self.quantity)
@@ -106,15 +108,18 @@ class Case:
             return None
         return self.bounds.high if more is Direction.HIGHER else self.bounds.low
 
+    @cached_property
     def steps(self) -> tuple[float, float]:
         """Returns how far the setpoint may fall and rise now (inf: at once)."""
         down, up = self.bounds.lower_per_min, self.bounds.raise_per_min
         return (math.inf if down is None else down * self.minutes, math.inf if up is None else up * self.minutes)
 
+    @cached_property
     def hot(self) -> bool:
         """Returns whether any hall that the setpoint cools is above its recommended inlet."""
         return any(is_hot(hall, self.situation) for hall in self.halls)
 
+    @cached_property
     def overheated(self) -> bool:
         """Returns whether any hall that the setpoint cools is above its allowable inlet."""
         return any(is_overheated(hall, self.situation.measured) for hall in self.halls)

@@ -81,12 +81,12 @@ def _settle(case: Case, wanted: float | None) -> tuple[float | None, str]:
     held = case.held
     start = held if wanted is None else wanted
     if held is None:
-        start = case.full_cooling() if case.overheated() else None
+        start = case.full_cooling if case.overheated else None
     if start is None:
         return None, RATE if wanted is not None else ""
     value, rule = _clamped(case, start)
     if held is None:
-        return (None, rule) if rule else (value, "inlet")
+        return (None, rule) if rule else (value, "" if wanted == value else "inlet")
     reference = held if wanted is None else wanted
     return value, rule if abs(value - reference) > FLOAT_NOISE else ""
 

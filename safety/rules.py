@@ -24,7 +24,7 @@ def humidity(case: Case) -> Interval:
 
 def dew_point(case: Case) -> Interval:
     """Supply air, and chilled water of dry coils, stays above the hall's dew point by a margin; a hot inlet comes first."""
-    if case.hot():
+    if case.hot:
         return FREE
     permitted = FREE
     for hall in case.halls:
@@ -41,9 +41,9 @@ def rate(case: Case) -> Interval:
     held = case.held
     if held is None:
         return FREE
-    down, up = case.steps()
+    down, up = case.steps
     permitted = Interval(held - down, held + up)
-    if not case.hot():
+    if not case.hot:
         return permitted
     towards_more = case.not_less_cooling()
     return Interval(-math.inf if towards_more.low == -math.inf else permitted.low, math.inf if towards_more.high == math.inf else permitted.high)
@@ -56,17 +56,17 @@ def inlet_rate(case: Case) -> Interval:
         rising, falling = _moves_too_fast(case, hall)
         if rising:
             permitted = permitted.meet(case.not_less_cooling())
-        if falling and not case.hot():
+        if falling and not case.hot:
             permitted = permitted.meet(case.not_more_cooling())
     return permitted
 
 
 def inlet(case: Case) -> Interval:
     """Above the recommended inlet, or with an unknown one, cooling is not reduced; above the allowable one it is full at once."""
-    full = case.full_cooling()
-    if full is not None and case.overheated():
+    full = case.full_cooling
+    if full is not None and case.overheated:
         return Interval(full, full)
-    if case.hot() or any(inlet_unknown(hall, case.situation) for hall in case.halls):
+    if case.hot or any(inlet_unknown(hall, case.situation) for hall in case.halls):
         return case.not_less_cooling()
     return FREE
 
@@ -78,7 +78,7 @@ def absolute_range(case: Case) -> Interval:
     held = case.held
     if held is None:
         return Interval(low, high)
-    down, up = case.steps()
+    down, up = case.steps
     return Interval(min(low, held + up), max(high, held - down))
 
 
@@ -189,7 +189,7 @@ def _lift_by_condenser(case: Case, chiller: ChillerLimits) -> Interval:
         lowest = -math.inf
     if held is None:
         return Interval(lowest, highest)
-    down, up = case.steps()
+    down, up = case.steps
     return Interval(min(lowest, held + up), max(highest, held - down))
 
 
@@ -204,7 +204,7 @@ def _lift_by_evaporator(case: Case, chiller: ChillerLimits) -> Interval:
     held = case.held
     if held is None:
         return Interval(lowest, highest)
-    down, _ = case.steps()
+    down, _ = case.steps
     return Interval(min(lowest, held), max(highest, held - down))
 
 
