@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+
+from typing import Final
 
 import casadi
 import numpy as np
@@ -14,41 +15,65 @@ from plant_models.simulator.plant_file import PlantTruth
 from plant_models.site.topology import Site
 from plant_models.sources.weather import WeatherNow
 
-SCAN_S = 5.0
-_STEPS = 5
+STEP_S: Final = 1.0
+SCAN_S: Final = 5.0
+_STEPS: Final = 5
 
 
 class Plant:
     """A site's machines in time. ``state`` and ``outputs`` are plain vectors; ``names`` says what the outputs are."""
 
-    def __init__(self, site: Site, truth: PlantTruth, weather: WeatherNow) -> None:
-        """Compiles the site's equations and starts near rest, machines off. Raises ValueError for a site whose air is too quick for 1 s."""
+    def __init__(self, site: Site, truth: PlantTruth, weather: WeatherNow, utilisation: Sequence[float]) -> None:
+        """Compiles the site's equations and starts near rest, machines off. Raises ValueError for a site whose air is too quick for steps of 1 s."""
         self.equations = Equations(site, truth)
         self._inputs = self.equations.healthy_inputs()
-        self._seen = self.equations.inputs.view(self._inputs)
-        self._plants = [[self._seen[f"{name}.{f}"] for f in COMMANDED] for name in self.equations.plants]
-        self._halls = [tuple(self._seen[f"{name}.{f}"] for f in ("supply_setpoint_c", "fan_share", "utilisation")) for name in self.equations.halls]
+        self._fields = self.equations.inputs.view(self._inputs)
+        self._plants = [[self._fields[f"{name}.{f}"] for f in COMMANDED] for name in self.equations.plants]
+        self._halls = [[self._fields[f"{name}.{f}"] for f in ("supply_setpoint_c", "fan_share", "utilisation")] for name in self.equations.halls]
         self._weather = self._inputs[: len(WEATHER)]
         self.state: Array = self.equations.start(weather.oa_wetbulb_c)
-        step, self.names = _compiled(self.equations)
-        self.step_function: casadi.Function = step
+        self.step_function, self.names = _compiled(self.equations)
         self.outputs: Array = np.zeros(len(self.names))
-        self._after = np.zeros_like(self.state)
-        self._call = _buffered(_chunk(step), self.state, self._inputs, self._after, self.outputs)
         self._where = {name: i for i, name in enumerate(self.names)}
+        self._after = np.zeros_like(self.state)
+        vectors = (self.state, self._inputs, self._after, self.outputs)
+        self._second, self._scan = _Bound(self.step_function, *vectors), _Bound(_between_scans(self.step_function), *vectors)
+        self._surround(weather, utilisation)
+        self._second()
 
-    def advance(self, commands: Commands, weather: WeatherNow, utilisation: Sequence[float]) -> None:
-        """Steps 5 s under constant commands, weather and utilisation (0 .. 1, one a hall)."""
+    def _surround(self, weather: WeatherNow, utilisation: Sequence[float]) -> None:
+        self._weather[:] = (weather.oa_drybulb_c, weather.oa_wetbulb_c, weather.pressure_kpa)
+        for (_, _, use), load in zip(self._halls, utilisation, strict=True):
+            use[:] = load
+
+    def _command(self, commands: Commands) -> None:
         for fields, given in zip(self._plants, commands.plants, strict=True):
             for where, name in zip(fields, COMMANDED, strict=True):
                 where[:] = getattr(given, name)
-        for (supply, fan, use), supply_c, fan_share, load in zip(
-            self._halls, commands.crah_supply_setpoint_c, commands.crah_fan_share, utilisation, strict=True
-        ):
-            supply[:], fan[:], use[:] = supply_c, fan_share, load
-        self._weather[:] = (weather.oa_drybulb_c, weather.oa_wetbulb_c, weather.pressure_kpa)
-        self._call()
-        self.state[:] = self._after
+        for (supply, fan, _), supply_c, fan_share in zip(self._halls, commands.crah_supply_setpoint_c, commands.crah_fan_share, strict=True):
+            supply[:], fan[:] = supply_c, fan_share
+
+    def adopt(self, commands: Commands) -> None:
+        """Puts valves, pumps and fans where the commands want them at once; for the start only."""
+        state = self.equations.state.view(self.state)
+        for name, given in zip(self.equations.plants, commands.plants, strict=True):
+            wanted = {"valve": given.chiller_valve, "tower_valve": given.tower_on, "pump_count": given.chw_pump_count, "cw_count": given.cw_pump_count}
+            for field, value in (wanted | {"economiser": given.economiser}).items():
+                state[f"{name}.{field}"][:] = value
+        for name, fan in zip(self.equations.halls, commands.crah_fan_share, strict=True):
+            state[f"{name}.fan"][:] = fan
+
+    def advance(self, commands: Commands, weather: WeatherNow, utilisation: Sequence[float], steps: int = _STEPS) -> None:
+        """Steps some seconds under constant commands, weather and utilisation (0 .. 1, one a hall); 5 at once are quickest."""
+        self._surround(weather, utilisation)
+        self._command(commands)
+        if steps == _STEPS:
+            self._scan()
+            self.state[:] = self._after
+            return
+        for _ in range(steps):
+            self._second()
+            self.state[:] = self._after
 
     def wear(self, field: str, value: float | Sequence[float]) -> None:
         """Changes a machine's health: ``<plant>.chiller_age``, ``<plant>.tower_fill``, ``<hall>.coil_factor`` (1 as in the plant file), ``<hall>.tight_share``.
@@ -57,7 +82,7 @@ class Plant:
         """
         if not field.endswith((".chiller_age", ".tower_fill", ".coil_factor", ".tight_share")):
             raise KeyError(field)
-        self._seen[field][:] = value
+        self._fields[field][:] = value
 
     def value(self, name: str) -> float:
         """Returns one output of the last step by name. Raises KeyError on an unknown one."""
@@ -65,7 +90,7 @@ class Plant:
 
     def values(self) -> Mapping[str, float]:
         """Returns every output of the last step by name."""
-        return MappingProxyType(dict(zip(self.names, self.outputs.tolist(), strict=True)))
+        return dict(zip(self.names, self.outputs.tolist(), strict=True))
 
     def energies_kwh(self) -> dict[str, float]:
         """Returns electric energy since the start by category [kWh]."""
@@ -92,21 +117,26 @@ def _compiled(equations: Equations) -> tuple[casadi.Function, tuple[str, ...]]:
     return step, tuple(signals)
 
 
-def _chunk(step: casadi.Function) -> casadi.Function:
+def _between_scans(step: casadi.Function) -> casadi.Function:
     """Returns the steps between two scans as one function; the outputs are the last step's."""
     state, inputs = casadi.MX.sym("state", step.size1_in(0)), casadi.MX.sym("inputs", step.size1_in(1))
-    after, outputs = state, casadi.MX()
-    for _ in range(_STEPS):
+    after, outputs = step(state, inputs)
+    for _ in range(_STEPS - 1):
         after, outputs = step(after, inputs)
     return casadi.Function("scan", [state, inputs], [after, outputs])
 
 
-def _buffered(function: casadi.Function, *vectors: Array):  # type: ignore[no-untyped-def]  # casadi's trigger has no type
-    """Returns a call without arguments that reads the first two vectors and writes the other two in place."""
-    buffer, trigger = function.buffer()
-    for i, vector in enumerate(vectors[:2]):
-        buffer.set_arg(i, memoryview(vector))
-    for i, vector in enumerate(vectors[2:]):
-        buffer.set_res(i, memoryview(vector))
-    trigger.buffer_owner = buffer if hasattr(trigger, "__dict__") else None
-    return trigger
+class _Bound:
+    """A CasADi function bound to vectors that it works on in place."""
+
+    def __init__(self, function: casadi.Function, state: Array, inputs: Array, after: Array, outputs: Array) -> None:
+        """Binds the vectors; they must stay where they are in memory."""
+        self._buffer, self._trigger = function.buffer()  # the buffer must live as long as its trigger
+        for i, vector in enumerate((state, inputs)):
+            self._buffer.set_arg(i, memoryview(vector))
+        for i, vector in enumerate((after, outputs)):
+            self._buffer.set_res(i, memoryview(vector))
+
+    def __call__(self) -> None:
+        """Evaluates the function once."""
+        self._trigger()

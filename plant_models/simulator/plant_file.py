@@ -45,7 +45,7 @@ class WaterTruth:
     dp_reset_s: Annotated[float, Field(ge=5, le=600)] = 15.0
     fan_gain_per_k: Positive = 0.06
     fan_reset_s: Annotated[float, Field(ge=20, le=1200)] = 180.0
-    cycles_of_concentration: Annotated[float, Field(gt=1, le=20)] = 4.0
+    cycles_of_concentration: Annotated[float, Field(gt=1, le=20)] = 5.0
     drift_share: Share = 2e-5  # of circulating flow, modern eliminators
     process_heat_kw: NonNegative = 0.0  # a load without a hall
     process_flow_kgs: NonNegative = 0.0  # its branch at design differential pressure

@@ -31,7 +31,7 @@ def plant_signals(p: ChilledWater, after: Mapping[str, Expr], u: Mapping[str, Ex
         signals |= {
             f"{machine.name}.power_kw": d["chillers"]["power"][i],
             f"{machine.name}.load_pct": 100.0 * after["heat_kw"][i] / machine.capacity_kw,
-            f"{machine.name}.heat_kw": after["heat_kw"][i],
+            f"{machine.name}.cooling_kw": after["heat_kw"][i],
             f"{machine.name}.chws_temp_c": after["evaporator_c"][i],
             f"{machine.name}.chwr_temp_c": d["before_chillers_c"],
             f"{machine.name}.cws_temp_c": d["tower_c"],
@@ -45,7 +45,7 @@ def plant_signals(p: ChilledWater, after: Mapping[str, Expr], u: Mapping[str, Ex
             f"{cell.name}.fan_pct": 100.0 * d["cells"]["speed"][i],
             f"{cell.name}.power_kw": d["cells"]["power"][i],
             f"{cell.name}.basin_temp_c": after["basin_c"][i],
-            f"{cell.name}.heat_kw": d["cells"]["rejected"][i],
+            f"{cell.name}.rejected_kw": d["cells"]["rejected"][i],
         }
     for pumps, power, speed in ((p.chw_pumps, d["chw_pump_kw"], 100.0 * after["pump_speed"]), (p.cw_pumps, d["cw_pump_kw"], 100.0)):
         for group in pumps.groups:
@@ -77,7 +77,7 @@ def hall_signals(h: HallAir, after: Mapping[str, Expr], u: Mapping[str, Expr], a
         f"{name}.crah_fan_power_kw": heat["fan"],
         f"{name}.room_dewpoint_c": dewpoint,
         f"{name}.room_rh_pct": np.minimum(100.0 * fluids.saturation_pressure_kpa(dewpoint) / fluids.saturation_pressure_kpa(aisle), 100.0),
-        f"{name}.heat_kw": heat["coil"],
+        f"{name}.coil_kw": heat["coil"],
         f"{name}.coil_flow_kgs": heat["water_kgs"],
     }
     for i, row in enumerate(h.hall.rows):

@@ -1,0 +1,111 @@
+"""The whole simulated site in plant time: machines, sensors and BAS, with weather and IT load, behind the signals that a fieldbus would show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from plant_models.simulator.bas import Bas
+from plant_models.simulator.commands import Commands
+from plant_models.simulator.plant import SCAN_S, STEP_S, Plant
+from plant_models.simulator.plant_file import load_plant_file
+from plant_models.simulator.sensors import FaultKind, Sensors
+from plant_models.simulator.truth import Truth
+from plant_models.site.points import Points
+from plant_models.site.topology import Site
+from plant_models.sources.load import Load
+from plant_models.sources.weather import Weather
+from safety.signals import QUANTITIES, MachineState
+
+_WEATHER: Final = ("oa_drybulb_c", "oa_wetbulb_c")
+_RATED_SLACK_S: Final = 1e-6  # of a plant clock near 2e9 s
+
+
+class SimulatedSite:
+    """A site one can only read, write and let run; ``truth`` is for scores and tests, ``bas`` for operators' acts."""
+
+    def __init__(self, site: Site, points: Points, plant_file: Path, weather: Weather, load: Load, seed: int, start_s: float) -> None:
+        """Starts the site at a plant time [s since 1970 UTC], near rest with the machines running that the BAS chooses.
+
+        Raises ValueError with every problem of the plant file, and for declared points that this site does not produce.
+        """
+        self._weather, self._load = weather, load
+        self.now_s = start_s
+        self._next_scan_s = start_s
+        self._plant = Plant(site, load_plant_file(plant_file, site), weather.at(start_s), load.at(start_s))
+        self.bas = Bas(site, points)
+        rows = {f"{h.name}.rack_inlet_max_c": [f"{r}.rack_inlet_c" for r in h.rows] for h in site.hall}
+        measured = [n for n in self._plant.names if n.partition(".")[2] in QUANTITIES and n not in rows]
+        self._pick = np.array([self._plant.names.index(n) for n in measured], dtype=int)
+        self._sensors = Sensors([*measured, *(f"weather.{w}" for w in _WEATHER)], rows, seed, SCAN_S)
+        self.signals: frozenset[str] = frozenset(self._sensors.signals) | rows.keys() | self.bas.signals
+        self._measured = self.signals - self.bas.signals
+        unknown = [p.signal for p in points.rows if p.signal not in self.signals]
+        if unknown:
+            raise ValueError(f"points that the simulated site does not produce: {', '.join(unknown)}")
+        self._chillers = tuple(tuple(c.name for c in site.chiller if c.plant == p.name) for p in site.plant)
+        self._tripped: set[str] = set()
+        self._commands = self._scan()
+        self._plant.adopt(self._commands)
+
+    def advance(self, until_s: float) -> None:
+        """Lets the site run to a plant time [s]: machines by whole seconds, the BAS and its sensors every 5 s; a part of a second waits."""
+        until = until_s + _RATED_SLACK_S
+        while self.now_s + STEP_S <= until:
+            if self.now_s >= self._next_scan_s - _RATED_SLACK_S:
+                self._commands = self._scan()
+            seconds = min(self._next_scan_s, until) - self.now_s
+            steps = int(seconds / STEP_S + _RATED_SLACK_S)
+            self._plant.advance(self._commands, self._weather.at(self.now_s), self._load.at(self.now_s), steps)
+            self.now_s += steps * STEP_S
+
+    def _scan(self) -> Commands:
+        weather = self._weather.at(self.now_s)
+        self._sensors.scan(np.concatenate((self._plant.outputs[self._pick], (weather.oa_drybulb_c, weather.oa_wetbulb_c))))
+        self._next_scan_s = self.now_s + SCAN_S
+        if not self._tripped:
+            return self.bas.scan(self.now_s, self._sensors.readings)
+        failed = {f"{c}.machine_state": float(MachineState.FAILED) for c in self._tripped}
+        commands = self.bas.scan(self.now_s, {**self._sensors.readings, **failed})
+        for names, plant in zip(self._chillers, commands.plants, strict=True):
+            plant.chiller_on[[n in self._tripped for n in names]] = 0.0
+        return commands
+
+    def read(self, signal: str) -> float | None:
+        """Returns what the BAS shows for a signal, in the signal's own unit; None for a dead sensor. Raises KeyError for an unknown signal."""
+        if signal in self._measured:
+            return self._sensors.readings.get(signal)
+        return self.bas.read(signal)
+
+    def write(self, signal: str, value: float) -> None:
+        """Writes a request or a ``daemon.*`` register. Raises KeyError for a signal that cannot be written."""
+        self.bas.write(signal, value)
+
+    def set_fault(self, signal: str, kind: FaultKind | str | None, value: float = 0.0) -> None:
+        """Sets a sensor's fault from its next reading on: "dead", "frozen", "bias" by ``value``; None mends it. Raises KeyError, ValueError."""
+        self._sensors.set_fault(signal, None if kind is None else FaultKind(kind), value)
+
+    def trip(self, chiller: str) -> None:
+        """Trips a chiller: its compressor stops and it shows FAILED to the BAS until mended. Raises KeyError for an unknown one."""
+        if not any(chiller in names for names in self._chillers):
+            raise KeyError(chiller)
+        self._tripped.add(chiller)
+
+    def mend(self, chiller: str) -> None:
+        """Lets a tripped chiller run again; the BAS wants its own reset besides (``bas.lock_out``). Raises KeyError for an untripped one."""
+        self._tripped.remove(chiller)
+
+    def wear(self, field: str, value: float) -> None:
+        """Changes a machine's health, as ``Plant.wear`` does."""
+        self._plant.wear(field, value)
+
+    @property
+    def truth(self) -> Truth:
+        """Returns what is true now."""
+        counted = self._plant.counters()
+        del counted["process_kwh"]
+        weather = self._weather.at(self.now_s)
+        values = {**self._plant.values(), "weather.oa_drybulb_c": weather.oa_drybulb_c, "weather.oa_wetbulb_c": weather.oa_wetbulb_c}
+        return Truth(self.now_s, values, self._plant.energies_kwh(), stored_kwh=self._plant.stored_kwh(), **counted)
