@@ -12,6 +12,7 @@ from controller.optimise.request import PlanRequest
 from controller.record import CycleMemory
 from controller.residual.correct import Residual
 from plant_models import reset as guideline_36
+from plant_models.reduced.nameplate import from_name_plate
 from plant_models.reduced.parameters import ReducedParameters, load_parameters
 from plant_models.site.gate import gate_rules_of
 from plant_models.site.load import LoadedSite
@@ -57,11 +58,15 @@ class Stages:
 def stages_of(loaded: LoadedSite) -> Stages:
     """Builds the stages of a site with the model that its configuration names.
 
-    Raises ModelFileError where the model file is missing or unfit.
+    A site that has none yet is estimated from its name plates, which is enough to monitor it and to fall back; the optimiser plans nothing
+    without an identified model. Raises ModelFileError where there is a model file and it is unfit.
     """
     site = loaded.site
+    path = site.directory / site.optimiser.model
+    if not path.exists():
+        return stages_from(loaded, from_name_plate(site))
     plants, halls = frozenset(p.name for p in site.plant), frozenset(h.name for h in site.hall)
-    return stages_from(loaded, load_parameters(site.directory / site.optimiser.model, plants, halls))
+    return stages_from(loaded, load_parameters(path, plants, halls))
 
 
 def stages_from(loaded: LoadedSite, parameters: ReducedParameters) -> Stages:
