@@ -54,12 +54,12 @@ class SimulatedSite:
         """Lets the site run to a plant time [s]: machines by whole seconds, the BAS and its sensors every 5 s; a part of a second waits."""
         until = until_s + _RATED_SLACK_S
         while self.now_s + STEP_S <= until:
-            if self.now_s >= self._next_scan_s - _RATED_SLACK_S:
-                self._commands = self._scan()
             seconds = min(self._next_scan_s, until) - self.now_s
             steps = int(seconds / STEP_S + _RATED_SLACK_S)
             self._plant.advance(self._commands, self._weather.at(self.now_s), self._load.at(self.now_s), steps)
             self.now_s += steps * STEP_S
+            if self.now_s >= self._next_scan_s - _RATED_SLACK_S:  # at once, so that the clock served is the time reached
+                self._commands = self._scan()
 
     def _scan(self) -> Commands:
         weather = self._weather.at(self.now_s)
