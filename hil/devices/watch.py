@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 DONE_UNTIL = "daemon.done_until_s"
@@ -32,6 +33,8 @@ class Watch:
     def __init__(self, limit: int = 2_000_000) -> None:
         """Keeps the newest ``limit`` requests."""
         self.seen: deque[SeenWrite] = deque(maxlen=limit)
+        self.listeners: list[Callable[[SeenWrite], None]] = []
+        """Told of each request before the device answers it."""
         self.marked = asyncio.Event()
         self.done_until_s: float | None = None
         self.marked_wall_s = time.monotonic()
@@ -46,6 +49,8 @@ class Watch:
             self.done_until_s = value
             self.marked_wall_s = write.wall_at_s
             self.marked.set()
+        for listen in self.listeners:
+            listen(write)
 
     def latest(self, signal: str) -> SeenWrite | None:
         """Returns the newest write request to a signal, or None."""

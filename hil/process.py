@@ -1,0 +1,116 @@
+"""A daemon as a process of its own, as on a real gateway: started, killed, frozen and asked to stop from outside, never imported."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def command(*words: str) -> list[str]:
+    """Returns the command line of ``coldaisle``: the console script beside this interpreter, or its module where it is not installed."""
+    script = Path(sys.executable).parent / "coldaisle"
+    return [str(script), *words] if script.is_file() else [sys.executable, "-m", "controller.cli", *words]
+
+
+def persistence(directory: Path) -> dict[str, str]:
+    """Returns the environment that tells a daemon to keep its journal and its socket in ``directory``."""
+    return {"COLDAISLE_PERSISTENCE": json.dumps({"directory": str(directory), "socket": str(directory / "control.sock")})}
+
+
+@dataclass
+class DaemonProcess:
+    """``coldaisle run`` on a site; its output goes to ``log``."""
+
+    site_directory: Path
+    environ: Mapping[str, str]
+    log: Path
+    stage: str = "auto"
+    _process: asyncio.subprocess.Process | None = field(default=None, repr=False)
+
+    @property
+    def alive(self) -> bool:
+        """Returns whether the process runs (a frozen one does)."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def exit_status(self) -> int | None:
+        """Returns the exit status of the last process, negative for a signal, or None."""
+        return self._process.returncode if self._process is not None else None
+
+    async def start(self) -> None:
+        """Starts the daemon, in a process group of its own with its optimiser."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *command("run", "--config", str(self.site_directory), "--stage", self.stage),
+                env={**os.environ, **self.environ},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """Kills the daemon's process at once, as ``kill -9`` does; its optimiser is left to notice."""
+        self._send(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stops the daemon's process without ending it."""
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets a frozen process go on."""
+        self._send(signal.SIGCONT)
+
+    async def wait(self) -> int | None:
+        """Returns the exit status once the process has ended."""
+        return await self._process.wait() if self._process is not None else None
+
+    async def stop(self, limit_wall_s: float = 20.0) -> int | None:
+        """Asks the daemon to hand back and end; kills it when it has not after ``limit_wall_s``. Returns its exit status."""
+        self._send(signal.SIGCONT)
+        self._send(signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_wall_s):
+                await self.wait()
+        await self.end()
+        return self.exit_status
+
+    async def end(self) -> None:
+        """Kills whatever is left of the process group."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+
+    def tail(self, lines: int = 15) -> str:
+        """Returns the last lines of the log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.is_file() else ""
+
+    def _send(self, number: int) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+
+async def run_tool(words: Sequence[str], log: Path, environ: Mapping[str, str] | None = None) -> int:
+    """Runs one ``coldaisle`` command to its end with its output in ``log`` and returns its exit status; it is ended when the caller is cancelled."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command(*words), env={**os.environ, **(environ or {})}, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=asyncio.subprocess.STDOUT
+        )
+    try:
+        return await process.wait()
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+        raise
