@@ -68,7 +68,6 @@ class ModbusLink:
         self._turn = asyncio.Lock()
         self._client: AsyncModbusTcpClient | None = None
         self._in_flight = False
-        self._out_of_step = False
         self._device = Backoff()
         self._units: dict[int, Backoff] = {}
 
@@ -175,7 +174,7 @@ class ModbusLink:
         return reply
 
     async def _connect(self, timeout_s: float) -> Trouble | None:
-        if self._client is not None and self._client.connected and not self._out_of_step:
+        if self._client is not None and self._client.connected:
             return None
         self._drop()
         if not self._device.may_try(self._monotonic()):
@@ -187,7 +186,6 @@ class ModbusLink:
             retries=0,  # a retry would send a write twice
             reconnect_delay=0,  # the library's own back-off grows to minutes
             trace_connect=self._connection_changed,
-            trace_pdu=self._pdu_seen,
         )
         client.set_max_no_responses(1)
         connected = False
@@ -200,7 +198,6 @@ class ModbusLink:
             self._device = self._device.failed(self._monotonic())
             return Trouble(Kind.UNREACHABLE, f"no connection to {self._host}:{self._port}")
         self._device = Backoff()
-        self._out_of_step = False
         self._client = client
         _notice_a_dead_peer(client)
         return None
@@ -224,12 +221,6 @@ class ModbusLink:
         waiting = self._client.ctx.response_future
         if not waiting.done():
             waiting.set_exception(ConnectionException("closed by the device"))
-
-    def _pdu_seen(self, sending: bool, pdu: ModbusPDU) -> ModbusPDU:
-        """An answer that nobody waits for: the next one could be taken for another request's, so the connection is replaced first."""
-        if not sending and (not self._in_flight or self._client is None or self._client.ctx.response_future.done()):
-            self._out_of_step = True
-        return pdu
 
 
 def _notice_a_dead_peer(client: AsyncModbusTcpClient) -> None:
