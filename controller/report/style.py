@@ -67,7 +67,8 @@ footer { margin-top: 48px; border-top: 1px solid var(--edge); padding-top: 14px;
 @page { size: A4; margin: 14mm; }
 @media print { :root { color-scheme: light; } main { max-width: none; padding: 0; } body { font-size: 11px; background: #fff; }
   figure, .tile, tr, .columns > div { break-inside: avoid; }
-  svg text { font-size: 14px; } .half svg text { font-size: 12px; } h2 { break-after: avoid; } .scroll { overflow: visible; } .key output, .cross { display: none; }
+  svg text { font-size: 14px; } .half svg text { font-size: 12px; } h2 { break-after: avoid; } .scroll { overflow: visible; }
+  .key output, .cross { display: none; }
   table, .log { font-size: 9.5px; } th, td { padding: 3px 6px; white-space: normal; }
   .scores, .says { min-width: 0; } .tile .value { font-size: 22px; } }
 """
