@@ -38,7 +38,8 @@ class Tuning:
     valve_high_pct: float = 95.0
     valve_low_pct: float = 85.0
     chws_warmest_c: float = 15.6  # 5.20.5.2, 60 F
-    approach_least_k: float = 3.5  # no condenser water is asked for that towers would only reach at full speed
+    approach_least_k: float = 3.5  # no condenser water is asked for that towers would only reach at full speed ...
+    approach_most_k: float = 5.0  # ... and none so warm that compressors pay more than fans save
     inlet_gain: float = 0.4  # K of supply air for each kelvin of the hottest inlet from its target, each period
     supply_raise_k: float = 0.5  # at most, each period
     supply_lower_k: float = 1.5
@@ -130,7 +131,7 @@ def condenser_setpoint_c(site: Site, plant: Plant, chws_c: float, measured: Mapp
     lift_max = max(min(c.lift_max_k for c in running), lift_min)
     a = 1.1 * (lift_max - lift_min)
     wanted_c = chws_c + _clip(a * load + lift_max - a, lift_min, lift_max) - max(return_c - supply_c, 0.0)
-    return wanted_c if wetbulb_c is None else max(wanted_c, wetbulb_c + tuning.approach_least_k)
+    return wanted_c if wetbulb_c is None else _clip(wanted_c, wetbulb_c + tuning.approach_least_k, wetbulb_c + tuning.approach_most_k)
 
 
 def part_load(plant: Plant, running: tuple[Chiller, ...], measured: Mapping[str, float]) -> float | None:
