@@ -58,7 +58,16 @@ class Demo:
     async def _baselines(self, screen: Screen) -> dict[str, Any]:
         """Runs the baselines on the same weather, load and seed, in process and as fast as they go."""
         path = self.out / "backtest.json"
-        words = ["backtest", "--config", str(self.config), *(w for name in BASELINES for w in ("--policy", name)), *self._conditions(), "--json", str(path)]
+        words = [
+            "backtest",
+            "--config",
+            str(self.config),
+            *(w for name in BASELINES for w in ("--policy", name)),
+            *self._conditions(),
+            "--series",
+            "--json",
+            str(path),
+        ]
         screen.say(f"the same day with {' and '.join(BASELINES)} first, to compare with")
         began_wall_s = time.monotonic()
         status = await run_tool(words, self.out / "backtest.log")

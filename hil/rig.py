@@ -132,7 +132,7 @@ class Rig:
 
 @asynccontextmanager
 async def rig_of(config: Path, conditions: Conditions, state: Path, stage: str = "auto") -> AsyncIterator[Rig]:
-    """Warms two equal sites up, serves one of them on free ports, and ends everything afterwards.
+    """Warms two equal sites up, serves one of them on free ports, lets it run for a minute, and ends everything afterwards.
 
     Raises SiteErrors, SourceError or ValueError where site or conditions are wrong.
     """
@@ -142,7 +142,9 @@ async def rig_of(config: Path, conditions: Conditions, state: Path, stage: str =
     pace = Pace(guard_s=loaded.site.timing.guard_s)
     async with Bench(loaded, prepared.site, pace, dict.fromkeys(loaded.site.device, 0)) as bench:
         daemon = DaemonProcess(config, {**bench.environ, **persistence(state)}, state / "daemon.log", stage)
+        rig = Rig(prepared, alone, bench, daemon, state)
+        await rig.run(1.0 / 60.0, hurried=True)
         try:
-            yield Rig(prepared, alone, bench, daemon, state)
+            yield rig
         finally:
             await daemon.end()
