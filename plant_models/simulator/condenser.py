@@ -20,7 +20,8 @@ _CAP_PER_K_S: Final = 0.0005  # engineering value: 1 K short of lift for 10 min 
 _BYPASS_OFF_K: Final = 2.0
 _ENTERING_MIN_C: Final = 12.8  # chiller makers: lowest entering condenser water, 55 F
 _BASIN_LOW_C: Final = 5.0  # tower makers: no fan on water this cold
-_WETBULB_LOW_C: Final = -5.0  # tower makers: no fan in air this cold
+_WETBULB_LOW_C: Final = -5.0  # tower makers: in air this cold ...
+_BASIN_LOW_IN_FROST_C: Final = 7.0  # ... no fan on water below this
 
 
 class Condenser:
@@ -59,7 +60,8 @@ class Condenser:
         basin_c = min((seen[s] for t in on if (s := f"{t.name}.basin_temp_c") in seen), default=cws_c)
         self._head_pressure(elapsed_s, lift_k, cws_c, minimum)
         self._switch_fans(now_s, [seen[s] for t in on if (s := f"{t.name}.fan_pct") in seen], minimum, cws_c, setpoint_c)
-        frozen = (basin_c is not None and basin_c < _BASIN_LOW_C) or seen.get("weather.oa_wetbulb_c", 0.0) < _WETBULB_LOW_C
+        frost = seen.get("weather.oa_wetbulb_c", 0.0) < _WETBULB_LOW_C
+        frozen = basin_c is not None and basin_c < (_BASIN_LOW_IN_FROST_C if frost else _BASIN_LOW_C)
         if basin_c is not None and basin_c < _BASIN_LOW_C:
             self.bypass = True
         load_cap = min(1.0, _CAP_AT_NO_LOAD + (1.0 - _CAP_AT_NO_LOAD) * part_load / _CAP_FULL_AT)

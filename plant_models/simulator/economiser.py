@@ -13,6 +13,7 @@ _HOLD_S: Final = 1200.0  # 5.20.3: 20 min
 _BENEFIT_ON_K: Final = 1.1  # 5.20.3, 2 F
 _BENEFIT_OFF_K: Final = 0.6  # 5.20.3, 1 F
 _NO_BENEFIT_S: Final = 120.0
+_HARM_K: Final = 0.5  # engineering value: an exchanger that warms its water this much is taken out of line, hold or not
 _ALONE_MARGIN_K: Final = 0.5  # alone only when predicted, or already, this close to the setpoint
 _ALONE_LOST_K: Final = 1.1  # back to chillers above this error ...
 _ALONE_LOST_S: Final = 300.0  # ... for 5 min, as 5.20.4.15's fail-safe but sooner: no machine runs
@@ -50,7 +51,7 @@ class EconomiserSequence:
         """Takes whether the plant has an economiser."""
         self._exists = exists
         self._entered_at_s = -math.inf
-        self._no_benefit, self._alone, self._lost, self._bad = Held(), Held(), Held(), Held()
+        self._no_benefit, self._harm, self._alone, self._lost, self._bad = Held(), Held(), Held(), Held(), Held()
         self._lost_at_s = -math.inf
         self._trim_k = 0.0
         self.tune = _TUNE_START
@@ -103,11 +104,13 @@ class EconomiserSequence:
 
     def _partial(self, now_s: float, held: bool, predicted: float | None, waters: Waters) -> None:
         useless = waters.chwr_c is not None and waters.downstream_c is not None and waters.downstream_c > waters.chwr_c - _BENEFIT_OFF_K
+        harmful = waters.chwr_c is not None and waters.downstream_c is not None and waters.downstream_c > waters.chwr_c + _HARM_K
+        harm = self._harm.for_at_least(_NO_BENEFIT_S, harmful, now_s)
         no_benefit = self._no_benefit.for_at_least(_NO_BENEFIT_S, useless, now_s)
         near = waters.downstream_c is not None and waters.downstream_c <= waters.chws_setpoint_c + _ALONE_MARGIN_K
         expected = predicted is not None and predicted <= waters.chws_setpoint_c - _ALONE_MARGIN_K
         alone = self._alone.for_at_least(_HOLD_S, near or expected, now_s)
-        if held and no_benefit:
+        if (held and no_benefit) or harm:
             self._learn(now_s)
             self._enter(EconomiserState.OFF, now_s)
         elif held and alone and now_s - self._lost_at_s >= _RETRY_S:
@@ -132,5 +135,5 @@ class EconomiserSequence:
     def _enter(self, state: EconomiserState, now_s: float) -> None:
         self.state, self._entered_at_s = state, now_s
         self._trim_k = 0.0
-        for timer in (self._no_benefit, self._alone, self._lost, self._bad):
+        for timer in (self._no_benefit, self._harm, self._alone, self._lost, self._bad):
             timer.reset()

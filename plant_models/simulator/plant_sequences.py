@@ -90,10 +90,10 @@ class PlantSequences:
 
     def _waters(self, setpoints: Setpoints, seen: Mapping[str, float]) -> Waters:
         flow_kgs, chwr_c = seen.get(self._signal("chw_flow_kgs")), seen.get(self._signal("chwr_temp_c"))
+        downstream_c = next((seen[s] for e in self._economisers if (s := f"{e.name}.chws_temp_c") in seen), None)
         heat_kw = [seen[s] for e in self._economisers if (s := f"{e.name}.heat_kw") in seen]
-        downstream_c = chwr_c
-        if heat_kw and flow_kgs and chwr_c is not None:
-            downstream_c = chwr_c - sum(heat_kw) / (flow_kgs * WATER_KJ_PER_KGK)
+        if downstream_c is None:
+            downstream_c = chwr_c - sum(heat_kw) / (flow_kgs * WATER_KJ_PER_KGK) if heat_kw and flow_kgs and chwr_c is not None else chwr_c
         return Waters(
             chws_setpoint_c=setpoints.chws_c,
             chws_c=seen.get(self._signal("chws_temp_c")),
