@@ -43,10 +43,9 @@ def _adapter(kind: Hashable) -> TypeAdapter[Any]:
 def from_plain(kind: type[T], value: Any) -> T:
     """Builds a dataclass from plain JSON values.
 
-    Raises pydantic.ValidationError where they do not fit.
+    Raises ValueError where they do not fit.
     """
-    result: T = _adapter(cast(Hashable, kind)).validate_python(value)
-    return result
+    return from_text(kind, json.dumps(value))
 
 
 def from_text(kind: type[T], text: str | bytes) -> T:
@@ -54,4 +53,5 @@ def from_text(kind: type[T], text: str | bytes) -> T:
 
     Raises ValueError where the text is not JSON or does not fit.
     """
-    return from_plain(kind, json.loads(text))
+    result: T = _adapter(cast(Hashable, kind)).validate_json(text)
+    return result

@@ -127,7 +127,10 @@ class Journal:
 
 def _entries(db: sqlite3.Connection, tail: str, values: tuple[Any, ...] = ()) -> Iterator[Entry]:
     for cycle, run, record, digest, receipt in db.execute(f"SELECT cycle, run, record, digest, receipt FROM cycle {tail}", values):
-        yield Entry(cycle, run, from_text(CycleRecord, record), digest, from_text(Receipt, receipt) if receipt else None)
+        try:
+            yield Entry(cycle, run, from_text(CycleRecord, record), digest, from_text(Receipt, receipt) if receipt else None)
+        except ValueError as error:
+            raise JournalError(f"cycle {cycle} is damaged: {str(error).splitlines()[0]}") from error
 
 
 class JournalReader:

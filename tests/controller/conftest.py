@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from controller.backtest import NoOptimiser
+from controller.clock import SteppedClock
+from controller.cycle import Cycle, Done
+from controller.encode import plain
+from controller.engine import Engine
+from controller.fieldbus.memory import MemoryBus
+from controller.journal import Journal
+from controller.plant import Plant
+from controller.record import RunHeader
+from controller.stages import fresh_memory, stages_from
+from plant_models.reduced.nameplate import from_name_plate
+from plant_models.simulator.conditions import Conditions, Prepared, simulate
+from plant_models.site.limits import limits_of
+from plant_models.site.load import load_site
+from safety.modes import Stage
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+@dataclass
+class Rig:
+    """A simulated small site under the daemon's engine, in process."""
+
+    prepared: Prepared
+    bus: MemoryBus
+    engine: Engine
+    journal: Journal
+    done: list[Done]
+
+    async def run(self, minutes: float) -> None:
+        """Guard every period, cycles when due, as the backtest drives them."""
+        timing = self.engine.loaded.site.timing
+        now_s = self.prepared.site.now_s
+        until_s = now_s + 60.0 * minutes
+        while now_s < until_s:
+            await self.engine.guard.tick(now_s)
+            if now_s - self.engine.memory.at_s >= timing.cycle_s:
+                self.done.append(await self.engine.cycle_once())
+            now_s += timing.guard_s
+            await self.engine.clock.sleep_until(now_s)
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Callable[..., object]:
+    """Returns a maker of rigs; ``journal`` is made new in ``tmp_path``."""
+
+    async def make(stage: Stage, path: Path | None = None) -> Rig:
+        loaded = load_site(CONFIG / "small", {})
+        prepared = simulate(loaded, Conditions())
+        stages = stages_from(loaded, from_name_plate(loaded.site))
+        clock, bus = SteppedClock(prepared.site), MemoryBus(prepared.site)
+        plant = Plant(loaded, dict.fromkeys(loaded.site.device, bus), clock)
+        journal = Journal(path or tmp_path / "journal.sqlite")
+        header = RunHeader("test", "g36", plain(loaded.site), plain(loaded.points), plain(stages.parameters), "test")
+        run = await journal.begin(clock.now_s(), header)
+        limits = limits_of(loaded.site, loaded.points)
+        cycle = Cycle(stages, plant, NoOptimiser(), journal, run)
+        engine = Engine(cycle, plant, clock, limits, stage, fresh_memory(stages, clock.now_s()))
+        engine.set_stage(stage)
+        return Rig(prepared, bus, engine, journal, [])
+
+    return make
