@@ -37,12 +37,13 @@ def dew_point(case: Case) -> Interval:
 
 
 def rate(case: Case) -> Interval:
-    """No setpoint moves faster than its limit, except towards more cooling of a hot room."""
+    """No setpoint moves faster than its limit, except towards more cooling of a hot room; from the floor the next step down is off."""
     held = case.held
     if held is None:
         return FREE
     down, up = case.steps
-    permitted = Interval(held - down, held + up)
+    off_is_next = case.bounds.off_allowed and held <= case.bounds.low and down > 0.0
+    permitted = Interval(min(held - down, 0.0) if off_is_next else held - down, held + up)
     if not case.hot:
         return permitted
     towards_more = case.not_less_cooling()

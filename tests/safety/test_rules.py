@@ -1,0 +1,409 @@
+"""Each rule of the envelope in the situations that it is for, and with the measurement it needs missing."""
+
+from dataclasses import replace
+
+import pytest
+
+from safety.envelope import judge
+from safety.limits import HallLimits, SetpointLimits
+from safety.records import InletTrend, Intervention
+
+CHWS, DP, CWS = "plant.chws_setpoint_c", "plant.chw_dp_setpoint_kpa", "plant.cws_setpoint_c"
+AIR, FAN, TCS = "hall-a.crah_supply_setpoint_c", "hall-a.crah_fan_setpoint_pct", "cdu-1.tcs_setpoint_c"
+INLET, DEWPOINT, RH = "hall-a.rack_inlet_max_c", "hall-a.room_dewpoint_c", "hall-a.room_rh_pct"
+ROWS = ("hall-a-r01.rack_inlet_c", "hall-a-r02.rack_inlet_c", "hall-a-r03.rack_inlet_c")
+OFF = {"ch-1.machine_state": 0.0}
+RELAX = {CWS: 26.0, CHWS: 12.4, DP: 80.0, AIR: 21.5, FAN: 50.0}  # within every rate
+MORE = {CWS: 24.0, CHWS: 11.0, DP: 110.0, AIR: 20.0, FAN: 90.0}  # within every rate
+
+
+@pytest.fixture
+def decide(calm):
+    def decide(asked, measured=None, in_force=None, limits=None, **changes):
+        verdict = judge(asked, calm.situation(measured, in_force, **changes), limits or calm.limits)
+        return dict(verdict.permitted), {i.signal: i.rule for i in verdict.interventions}
+
+    return decide
+
+
+def held(*names):
+    in_force = {CWS: 25.0, CHWS: 12.0, DP: 90.0, AIR: 21.0, FAN: 60.0, TCS: 30.0}
+    return {name: in_force[name] for name in names}
+
+
+def test_calm_relaxing_and_cooling_pass(decide):
+    assert decide(RELAX) == (RELAX, {})
+    assert decide(MORE) == (MORE, {})
+
+
+@pytest.mark.parametrize(
+    ("setpoint", "asked", "permitted"),
+    [
+        (CHWS, 17.0, 12.5),
+        (CHWS, 8.0, 10.75),
+        (DP, 150.0, 150.0),
+        (DP, 40.0, 52.5),
+        (CWS, 30.0, 27.5),
+        (CWS, 15.0, 22.5),
+        (AIR, 26.0, 22.0),
+        (AIR, 16.0, 19.35),
+        (FAN, 100.0, 100.0),
+        (FAN, 30.0, 35.0),
+        (TCS, 40.0, 35.0),
+        (TCS, 20.0, 25.0),
+    ],
+)
+def test_rate_in_five_minutes(decide, setpoint, asked, permitted):
+    value, rules = decide({setpoint: asked})
+    assert value == {setpoint: pytest.approx(permitted, abs=1e-12)}
+    assert rules == ({} if asked == permitted else {setpoint: "rate"})
+
+
+@pytest.mark.parametrize(("elapsed_s", "permitted"), [(0.0, 12.0), (-5.0, 12.0), (float("nan"), 12.0), (60.0, 12.1), (900.0, 13.5), (1e9, 13.5)])
+def test_rate_counts_time_once_and_not_for_ever(decide, elapsed_s, permitted):
+    assert decide({CHWS: 18.0}, elapsed_s=elapsed_s)[0] == {CHWS: pytest.approx(permitted)}
+
+
+@pytest.mark.parametrize(
+    ("setpoint", "low", "high"), [(CHWS, 6.0, 18.0), (DP, 40.0, 150.0), (CWS, 15.0, 30.0), (AIR, 16.0, 26.0), (FAN, 30.0, 100.0), (TCS, 18.0, 40.0)]
+)
+def test_range(decide, setpoint, low, high):
+    wide = {"ch-1.chws_temp_c": 14.0, "ch-1.cwr_temp_c": 36.0, "plant.cws_temp_c": 30.0, "weather.oa_wetbulb_c": 28.0}
+    for edge, beyond in ((low, low - 1.0), (high, high + 1.0)):
+        near = edge + (0.05 if edge == low else -0.05)
+        value, rules = decide({setpoint: beyond}, measured=wide | OFF, in_force={setpoint: near, CHWS: near if setpoint == CHWS else 12.0})
+        assert value == {setpoint: edge}
+        assert rules == {setpoint: "range"}
+
+
+def test_a_value_in_force_outside_the_range_comes_back_at_its_rate(decide):
+    assert decide({AIR: 22.0}, in_force={AIR: 29.0})[0] == {AIR: pytest.approx(29.0 - 0.33 * 5)}
+    assert decide({AIR: 29.0}, in_force={AIR: 29.0}) == ({AIR: pytest.approx(29.0 - 0.33 * 5)}, {AIR: "range"})
+    assert decide({AIR: 35.0}, in_force={AIR: 29.0})[0] == {AIR: pytest.approx(29.0 - 0.33 * 5)}
+    assert decide({}, in_force={AIR: 29.0}) == ({AIR: pytest.approx(29.0 - 0.33 * 5)}, {AIR: "range"})
+    assert decide({AIR: 10.0}, in_force={AIR: 13.0})[0] == {AIR: pytest.approx(14.0)}
+    assert decide({AIR: 10.0}, in_force={AIR: 15.5})[0] == {AIR: 16.0}
+    assert decide({AIR: 18.0}, in_force={AIR: 15.9})[0] == {AIR: pytest.approx(16.9)}
+    assert decide({FAN: 30.0}, in_force={FAN: 0.0})[0] == {FAN: 30.0}
+    assert decide({AIR: 29.0}, in_force={AIR: 29.0}, elapsed_s=0.0)[0] == {AIR: 29.0}
+
+
+@pytest.mark.parametrize(
+    ("asked", "in_force", "permitted"),
+    [(0.0, 30.0, 0.0), (0.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 70.0, 45.0), (10.0, 30.0, 30.0), (10.0, 0.0, 30.0), (60.0, 0.0, 60.0), (29.9, 30.0, 30.0)],
+)
+def test_off_is_zero_and_nothing_between_zero_and_the_floor(calm, decide, asked, in_force, permitted):
+    limits = replace(calm.limits, setpoints={FAN: SetpointLimits(30.0, 100.0, None, 5.0, True)})
+    assert decide({FAN: asked}, in_force={FAN: in_force}, limits=limits)[0] == {FAN: permitted}
+
+
+def test_off_is_not_for_a_hot_room_nor_where_it_is_not_allowed(calm, decide):
+    limits = replace(calm.limits, setpoints={FAN: SetpointLimits(30.0, 100.0, None, 5.0, True)})
+    assert decide({FAN: 0.0}, {INLET: 33.0}, {FAN: 30.0}, limits) == ({FAN: 100.0}, {FAN: "inlet"})
+    assert decide({FAN: 0.0}, {INLET: None, ROWS[0]: None}, {FAN: 30.0}, limits) == ({FAN: 30.0}, {FAN: "inlet"})
+    assert decide({FAN: 0.0}, in_force={FAN: 30.0}) == ({FAN: 30.0}, {FAN: "range"})
+    assert decide({FAN: 10.0}, in_force={FAN: 30.0}, limits=limits) == ({FAN: 30.0}, {FAN: "range"})
+
+
+def test_inlet_above_recommended_for_five_minutes_stops_every_reduction(decide):
+    hot = {"hall-a": InletTrend(300.0, 0.0, 0.0, 0.0)}
+    assert decide(RELAX, {INLET: 27.1}, inlets=hot) == (held(*RELAX), dict.fromkeys(RELAX, "inlet"))
+    assert decide(RELAX, {INLET: 27.0}, inlets=hot)[0] == RELAX
+    assert decide(RELAX, {INLET: 27.1}, inlets={"hall-a": InletTrend(299.0, 0.0, 0.0, 0.0)})[0] == RELAX
+    assert decide(RELAX, {INLET: 27.1}, inlets={"hall-a": InletTrend(float("nan"), 0.0, 0.0, 0.0)})[0] == held(*RELAX)
+
+
+def test_two_neighbouring_rows_above_recommended_are_hot_at_once_and_two_apart_are_not(decide):
+    assert decide(RELAX, {INLET: 26.0, ROWS[0]: 27.1, ROWS[1]: 27.1})[0] == held(*RELAX)
+    assert decide(RELAX, {INLET: 26.0, ROWS[1]: 27.1, ROWS[2]: 27.1})[0] == held(*RELAX)
+    assert decide(RELAX, {INLET: 26.0, ROWS[0]: 27.1, ROWS[2]: 27.1})[0] == RELAX
+    assert decide(RELAX, {INLET: 27.1, ROWS[0]: 27.1})[0] == RELAX
+
+
+def test_an_unknown_inlet_stops_every_reduction_and_no_cooling(decide):
+    assert decide(RELAX, {INLET: None, ROWS[1]: None}) == (held(*RELAX), dict.fromkeys(RELAX, "inlet"))
+    assert decide(RELAX, {INLET: float("nan"), ROWS[1]: float("inf")})[0] == held(*RELAX)
+    assert decide(RELAX, {INLET: None})[0] == RELAX
+    assert decide(MORE, {INLET: None, ROWS[1]: None})[0] == MORE
+
+
+@pytest.mark.parametrize("sensor", [INLET, *ROWS])
+def test_above_allowable_full_cooling_is_demanded_at_once(decide, sensor):
+    full = {CWS: 15.0, CHWS: 6.0, DP: 150.0, AIR: 16.0, FAN: 100.0}
+    assert decide({}, {sensor: 32.1}) == (full, dict.fromkeys(full, "inlet"))
+    assert decide(RELAX, {sensor: 32.1}, elapsed_s=0.0)[0] == full
+    assert decide({}, {sensor: 32.0})[0] == {}
+
+
+def test_full_cooling_is_for_what_is_writable(decide):
+    assert decide({}, {INLET: 40.0}, writable=frozenset({FAN}))[0] == {FAN: 100.0}
+
+
+def test_full_cooling_is_for_the_halls_that_a_setpoint_cools(calm, decide):
+    other = replace(calm.limits, halls=(*calm.limits.halls, HallLimits("hall-b", "plant-b")))
+    both = {"hall-b": InletTrend(0.0, 0.0, 0.0, 0.0), "hall-a": InletTrend(0.0, 0.0, 0.0, 0.0)}
+    cool = {"hall-b.room_dewpoint_c": 10.0, "hall-b.room_rh_pct": 40.0}
+    assert decide(RELAX, cool | {"hall-b.rack_inlet_max_c": 40.0}, limits=other, inlets=both)[0] == RELAX
+    shared = replace(calm.limits, halls=(*calm.limits.halls, HallLimits("hall-b", None)))
+    full = {CWS: 15.0, CHWS: 6.0, DP: 150.0, AIR: 21.5, FAN: 50.0, TCS: 18.0}
+    assert decide(RELAX, cool | {"hall-b.rack_inlet_max_c": 40.0}, limits=shared, inlets=both)[0] == full
+
+
+def test_a_setpoint_of_a_row_cools_its_hall(calm, decide):
+    name = "hall-a-r02.crah_fan_setpoint_pct"
+    limits = replace(calm.limits, setpoints={name: SetpointLimits(30.0, 100.0, None, 5.0)})
+    assert decide({}, {INLET: 33.0}, {name: 50.0}, limits, writable=frozenset({name}))[0] == {name: 100.0}
+
+
+@pytest.mark.parametrize(
+    "trend",
+    [
+        InletTrend(0.0, 20.1, 0.0, 0.0),
+        InletTrend(0.0, 0.0, 5.1, 0.0),
+        InletTrend(0.0, None, 0.0, 0.0),
+        InletTrend(0.0, float("nan"), 0.0, 0.0),
+        InletTrend(0.0, 0.0, float("nan"), 0.0),
+        None,
+    ],
+)
+def test_an_inlet_that_rises_too_fast_or_may_stops_every_reduction(decide, trend):
+    inlets = {} if trend is None else {"hall-a": trend}
+    assert decide(RELAX, inlets=inlets) == (held(*RELAX), dict.fromkeys(RELAX, "inlet_rate"))
+    assert decide(MORE, inlets=inlets) == (MORE, {})
+
+
+@pytest.mark.parametrize("trend", [InletTrend(0.0, -20.1, 0.0, 0.0), InletTrend(0.0, 0.0, 0.0, 5.1), InletTrend(0.0, None, 9.0, 5.1)])
+def test_an_inlet_that_falls_too_fast_gets_no_more_cooling_unless_it_is_hot(decide, trend):
+    assert decide(MORE, inlets={"hall-a": trend}) == (held(*MORE), dict.fromkeys(MORE, "inlet_rate"))
+    assert decide(MORE, {INLET: 28.0}, inlets={"hall-a": replace(trend, hot_for_s=301.0)}) == (MORE, {})
+
+
+def test_the_edges_of_the_inlet_rate(calm, decide):
+    edge = {"hall-a": InletTrend(0.0, 20.0, 5.0, 5.0)}
+    assert decide(RELAX, inlets=edge) == (RELAX, {})
+    assert decide(MORE, inlets=edge | {"hall-a": InletTrend(0.0, -20.0, 5.0, 5.0)}) == (MORE, {})
+    tape = calm.hall(inlet_rate_k_per_h=5.0)
+    assert decide(RELAX, inlets={"hall-a": InletTrend(0.0, 5.1, 0.0, 0.0)}, limits=tape)[0] == held(*RELAX)
+
+
+@pytest.mark.parametrize("humid", [{DEWPOINT: 15.1}, {RH: 60.1}, {DEWPOINT: None}, {RH: None}, {RH: float("nan")}])
+def test_a_humid_hall_raises_neither_chilled_water_nor_supply_air(decide, humid):
+    assert decide(RELAX, humid) == (RELAX | held(CHWS, AIR), {CHWS: "humidity", AIR: "humidity"})
+
+
+def test_the_edges_of_humidity(calm, decide):
+    assert decide(RELAX, {DEWPOINT: 15.0, RH: 60.0}) == (RELAX, {})
+    assert decide(RELAX, {DEWPOINT: None, RH: None}, limits=calm.hall(dewpoint_max_c=None, rh_max_pct=None)) == (RELAX, {})
+
+
+def test_supply_air_stays_above_the_dew_point(decide):
+    assert decide({AIR: 20.0}, {DEWPOINT: 18.0}) == ({AIR: 20.0}, {})
+    assert decide({AIR: 19.9}, {DEWPOINT: 18.0}) == ({AIR: 20.0}, {AIR: "dew_point"})
+    assert decide({}, {DEWPOINT: 20.0}) == ({AIR: pytest.approx(22.0)}, {AIR: "dew_point"})
+    assert decide({AIR: 20.5}, {DEWPOINT: None}) == ({AIR: 21.0}, {AIR: "dew_point"})
+    assert decide({AIR: 20.5}, {DEWPOINT: None, RH: 40.0, INLET: 28.0}, inlets={"hall-a": InletTrend(400.0, 0.0, 0.0, 0.0)})[0] == {AIR: 20.5}
+
+
+def test_the_dew_point_yields_to_a_hot_inlet(decide):
+    assert decide({AIR: 19.9}, {DEWPOINT: 18.0, INLET: 28.0}, inlets={"hall-a": InletTrend(400.0, 0.0, 0.0, 0.0)}) == ({AIR: 19.9}, {})
+
+
+def test_chilled_water_stays_above_the_dew_point_of_dry_coils_only(calm, decide):
+    assert decide({CHWS: 11.0}, {DEWPOINT: 10.0}) == ({CHWS: 11.0}, {})
+    assert decide({CHWS: 11.0}, {DEWPOINT: 10.0}, limits=calm.hall(dry_coil=True)) == ({CHWS: 12.0}, {CHWS: "dew_point"})
+    assert decide({CHWS: 11.0}, {DEWPOINT: None}, limits=calm.hall(dry_coil=True)) == ({CHWS: 12.0}, {CHWS: "dew_point"})
+    assert decide({CHWS: 11.0}, {DEWPOINT: None}, limits=calm.hall(dry_coil=True, dewpoint_max_c=None)) == ({CHWS: 11.0}, {})
+
+
+def test_technology_water_stays_above_the_dew_point_at_once(calm, decide):
+    assert decide({TCS: 28.0}, {DEWPOINT: 10.0}) == ({TCS: 28.0}, {})
+    assert decide({}, {DEWPOINT: 33.0})[0][TCS] == 35.0
+    assert decide({TCS: 40.0}, {DEWPOINT: 39.0})[0][TCS] == 40.0
+    assert decide({TCS: 28.0}, {DEWPOINT: None}) == ({TCS: 30.0}, {TCS: "liquid"})
+    assert decide({TCS: 31.0}, {DEWPOINT: None}) == ({TCS: 31.0}, {})
+    for blind in (calm.hall(dewpoint_max_c=None), replace(calm.limits, halls=())):
+        assert decide({TCS: 28.0}, limits=blind) == ({TCS: 30.0}, {TCS: "liquid"})
+    two = replace(calm.limits, halls=(*calm.limits.halls, HallLimits("hall-b", "plant")))
+    assert decide({TCS: 28.0}, {DEWPOINT: 27.0}, limits=two)[0][TCS] == 30.0
+    assert decide({}, {DEWPOINT: 27.0, "hall-b.room_dewpoint_c": 29.5}, limits=two)[0][TCS] == 31.5
+
+
+COLD = {"weather.oa_wetbulb_c": 0.0}
+
+
+def test_condenser_water_keeps_the_minimum_lift(decide):
+    # rise 29 - 25 = 4 K, chilled water 12 C, minimum lift 8 K: condenser water at least 16 C
+    assert decide({CWS: 16.5}, COLD, {CWS: 17.0}) == ({CWS: 16.5}, {})
+    assert decide({CWS: 15.5}, COLD, {CWS: 17.0}) == ({CWS: 16.0}, {CWS: "lift"})
+    assert decide({CWS: 15.5}, COLD | OFF, {CWS: 17.0}) == ({CWS: 15.5}, {})
+    assert decide({CWS: 15.5}, COLD | {"ch-1.machine_state": None}, {CWS: 17.0})[0] == {CWS: 16.0}
+    assert decide({CWS: 15.5}, {"weather.oa_wetbulb_c": None}, {CWS: 17.0})[0] == {CWS: 16.0}
+    assert decide({CWS: 15.5}, {"weather.oa_wetbulb_c": 16.0}, {CWS: 17.0})[0] == {CWS: 15.5}
+    assert decide({CWS: 15.5}, {"weather.oa_wetbulb_c": 15.9}, {CWS: 17.0})[0] == {CWS: 16.0}
+
+
+def test_a_wet_bulb_above_the_water_is_not_believed(decide):
+    wrong = {"weather.oa_wetbulb_c": 40.0, "plant.cws_temp_c": 14.0, "ch-1.cwr_temp_c": 18.0}
+    assert decide({CWS: 15.5}, wrong, {CWS: 17.0})[0] == {CWS: 16.0}
+
+
+def test_a_lift_below_its_minimum_is_corrected_at_the_rate(decide):
+    # needed 18 C with chilled water at 14 C; from 15 C no more than 0.5 K/min
+    warm = COLD | {"ch-1.chws_temp_c": 14.0}
+    assert decide({}, warm, {CWS: 15.0, CHWS: 14.0}) == ({CHWS: 13.5, CWS: 17.5}, {CHWS: "lift", CWS: "lift"})
+    assert decide({}, warm, {CWS: 15.0, CHWS: 14.0}, elapsed_s=0.0)[0] == {}
+    assert decide({CWS: 18.0}, warm, {CWS: 17.0, CHWS: 14.0})[0] == {CWS: 18.0}
+
+
+def test_chilled_water_is_not_raised_beyond_the_minimum_lift(decide):
+    # condenser water can reach 15 + 2.5 = 17.5 C: chilled water at most 17.5 + 4 - 8 = 13.5 C
+    assert decide({CHWS: 13.6}, COLD, {CHWS: 13.4, CWS: 15.0})[0] == {CHWS: pytest.approx(13.5), CWS: pytest.approx(17.5)}
+    # not writable: condenser water stays at 16 C, chilled water at most 12 C
+    only = frozenset({CHWS})
+    assert decide({CHWS: 12.4}, COLD, {CWS: 16.0}, writable=only) == ({CHWS: 12.0}, {CHWS: "lift"})
+    assert decide({CHWS: 13.4}, COLD, {CHWS: 13.0, CWS: 16.0}, writable=only) == ({CHWS: 12.0}, {CHWS: "lift"})
+    assert decide({}, COLD, {CHWS: 15.0, CWS: 16.0}, writable=only) == ({CHWS: 13.75}, {CHWS: "lift"})
+    assert decide({CHWS: 12.4}, {"weather.oa_wetbulb_c": 17.0}, {CWS: 16.0}, writable=only) == ({CHWS: 12.4}, {})
+    # not declared, or unknown: as the water is, 25 C
+    assert decide({CHWS: 12.4}, COLD, {CWS: None}, writable=only) == ({CHWS: 12.4}, {})
+    assert decide({CHWS: 12.4}, COLD | {"plant.cws_temp_c": 15.5, "ch-1.cwr_temp_c": 19.5}, {CWS: None}, writable=only)[0] == {CHWS: 11.5}
+
+
+def test_a_site_without_a_condenser_setpoint_judges_the_water_as_it_is(calm, decide):
+    alone = replace(calm.limits, setpoints={CHWS: SetpointLimits(6.0, 18.0, 0.1, 0.25)})
+    assert decide({CHWS: 12.4}, COLD | {"plant.cws_temp_c": 15.5, "ch-1.cwr_temp_c": 19.5}, limits=alone)[0] == {CHWS: 11.5}
+    at_once = replace(calm.limits, setpoints=calm.limits.setpoints | {CWS: SetpointLimits(15.0, 30.0, None, None)})
+    assert decide({CHWS: 13.6}, COLD, {CHWS: 13.4, CWS: 15.0}, limits=at_once)[0] == {CHWS: 13.6, CWS: pytest.approx(17.6)}
+
+
+def test_the_maximum_lift_stops_colder_chilled_and_warmer_condenser_water(decide):
+    # 12 + 25 - 4 = 33 C is the most for condenser water; with 6 K of rise from 40 C leaving it is 27
+    hot = {"ch-1.cwr_temp_c": 38.0, "plant.cws_temp_c": 28.0}
+    assert decide({CWS: 28.0}, hot) == ({CWS: 27.0}, {CWS: "lift"})
+    assert decide({}, hot, {CWS: 29.0}) == ({CWS: 27.0}, {CWS: "lift"})
+    assert decide({}, hot, {CWS: 30.0}) == ({CWS: 27.5}, {CWS: "lift"})
+    assert decide({CHWS: 11.0}, hot) == ({CHWS: 12.0}, {CHWS: "lift"})
+    assert decide({CHWS: 14.0}, hot, {CHWS: 14.4}) == ({CHWS: 14.0}, {})
+    assert decide({CHWS: 12.8}, hot, {CHWS: 13.5}) == ({CHWS: 13.0}, {CHWS: "lift"})
+    assert decide({CHWS: 11.0}, hot | OFF) == ({CHWS: 11.0}, {})
+
+
+@pytest.mark.parametrize("blind", [{"ch-1.cwr_temp_c": None}, {"plant.cws_temp_c": None}, {"ch-1.cwr_temp_c": float("nan")}])
+def test_an_unknown_lift_lets_neither_side_come_closer(decide, blind):
+    assert decide({CWS: 24.0, CHWS: 12.4}, blind) == (held(CWS, CHWS), {CWS: "lift", CHWS: "lift"})
+    assert decide({CWS: 26.0, CHWS: 11.0}, blind) == ({CWS: 26.0, CHWS: 11.0}, {})
+
+
+def test_a_lift_without_any_chilled_water_is_unknown(decide):
+    blind = {"ch-1.chws_temp_c": None}
+    assert decide({CWS: 24.0}, blind, {CHWS: None}) == ({CWS: 25.0}, {CWS: "lift"})
+    assert decide({CWS: 24.0}, blind) == ({CWS: 24.0}, {})
+
+
+def test_a_negative_condenser_rise_is_none(decide):
+    assert decide({CWS: 19.0}, COLD | {"ch-1.cwr_temp_c": 24.0}, {CWS: 20.5})[0] == {CWS: 20.0}
+    assert decide({CHWS: 13.0}, COLD | {"ch-1.cwr_temp_c": 24.0}, {CHWS: 12.8, CWS: 20.0}, writable=frozenset({CHWS}))[0] == {CHWS: 12.0}
+
+
+def test_a_chiller_of_its_own_setpoint(calm, decide):
+    own = "ch-1.chws_setpoint_c"
+    limits = replace(calm.limits, setpoints=calm.limits.setpoints | {own: SetpointLimits(6.0, 18.0, 0.1, 0.25)})
+    measured = COLD | {"ch-1.chws_temp_c": 10.0}
+    assert decide({CWS: 15.5}, measured, {CWS: 17.0, CHWS: 10.0, own: 11.0}, limits)[0] == {CWS: 15.5}
+    assert decide({CWS: 15.5}, measured, {CWS: 17.0, CHWS: 10.0, own: 12.0}, limits)[0] == {CWS: 16.0}
+    assert decide({own: 5.0}, measured, {own: 7.0}, limits, writable=frozenset({own}))[0] == {own: 6.0}
+
+
+@pytest.mark.parametrize("starved", [{"ch-1.evaporator_flow_kgs": 20.9}, {"ch-1.evaporator_flow_kgs": None}, {"ch-1.evaporator_flow_kgs": float("nan")}])
+@pytest.mark.parametrize("state", [1.0, 2.0, 3.0, None])
+def test_no_pressure_is_taken_from_a_starved_evaporator(decide, starved, state):
+    assert decide({DP: 80.0}, starved | {"ch-1.machine_state": state}) == ({DP: 90.0}, {DP: "minimum_flow"})
+    assert decide({DP: 110.0}, starved | {"ch-1.machine_state": state}) == ({DP: 110.0}, {})
+
+
+@pytest.mark.parametrize("state", [0.0, 4.0, 5.0])
+def test_a_machine_at_rest_needs_no_flow(decide, state):
+    assert decide({DP: 80.0}, {"ch-1.evaporator_flow_kgs": 0.0, "ch-1.machine_state": state}) == ({DP: 80.0}, {})
+    assert decide({DP: 80.0}, {"ch-1.evaporator_flow_kgs": 21.0}) == ({DP: 80.0}, {})
+
+
+@pytest.mark.parametrize("state", [0.0, 1.0, 3.0, 4.0, 5.0])
+def test_a_compressor_at_rest_has_no_lift(decide, state):
+    assert decide({CWS: 15.5}, COLD | {"ch-1.machine_state": state}, {CWS: 17.0})[0] == {CWS: 15.5}
+
+
+def test_chilled_water_is_not_driven_towards_freezing(calm, decide):
+    low = replace(calm.limits, setpoints={CHWS: SetpointLimits(3.0, 18.0, 0.1, 0.25)})
+    assert decide({CHWS: 4.0}, in_force={CHWS: 5.2}, limits=low) == ({CHWS: 5.0}, {CHWS: "freeze"})
+    assert decide({}, in_force={CHWS: 3.5}, limits=low) == ({CHWS: 5.0}, {CHWS: "freeze"})
+    assert decide({CHWS: 4.0}, OFF, {CHWS: 5.2}, low) == ({CHWS: 4.0}, {})
+    stiff = replace(low, chillers=(replace(calm.limits.chillers[0], chws_min_c=6.5),))
+    assert decide({CHWS: 4.0}, in_force={CHWS: 7.0}, limits=stiff)[0] == {CHWS: 6.5}
+    brine = replace(low, chillers=(replace(calm.limits.chillers[0], chws_min_c=3.0),))
+    assert decide({CHWS: 4.0}, in_force={CHWS: 5.2}, limits=brine)[0] == {CHWS: 5.0}
+
+
+def test_a_cold_evaporator_is_not_made_colder(decide):
+    assert decide({CHWS: 11.0}, {"ch-1.chws_temp_c": 4.9}) == ({CHWS: 12.0}, {CHWS: "freeze"})
+    assert decide({CHWS: 11.0}, {"ch-1.chws_temp_c": 5.0}) == ({CHWS: 11.0}, {})
+    assert decide({CHWS: 11.0}, {"ch-1.chws_temp_c": None, "plant.chws_temp_c": 4.9})[0] == {CHWS: 12.0}
+    assert decide({CHWS: 11.0}, {"ch-1.chws_temp_c": None, "plant.chws_temp_c": 5.0})[0] == {CHWS: 11.0}
+
+
+def test_an_evaporator_that_cannot_be_seen_is_not_driven_below_seven(decide):
+    blind = {"ch-1.chws_temp_c": None, "plant.chws_temp_c": None}
+    assert decide({CHWS: 11.0}, blind) == ({CHWS: 11.0}, {})
+    assert decide({CHWS: 6.5}, blind, {CHWS: 7.5}) == ({CHWS: 7.0}, {CHWS: "freeze"})
+    assert decide({CHWS: 6.2}, blind, {CHWS: 6.5}) == ({CHWS: 6.5}, {CHWS: "freeze"})
+
+
+@pytest.mark.parametrize(
+    ("seen", "cold"),
+    [
+        ({"ct-1.basin_temp_c": 6.9}, True),
+        ({"ct-1.basin_temp_c": 7.0}, False),
+        ({"ct-1.basin_temp_c": None}, False),
+        ({"ct-1.basin_temp_c": None, "plant.cws_temp_c": 6.9}, True),
+        ({"ct-1.basin_temp_c": None, "plant.cws_temp_c": None}, True),
+    ],
+)
+def test_a_basin_near_freezing_gets_no_colder_water(decide, seen, cold):
+    expected = ({CWS: 25.0}, {CWS: "freeze"}) if cold else ({CWS: 24.0}, {})
+    assert decide({CWS: 24.0}, seen | OFF) == expected
+    assert decide({CWS: 26.0}, seen | OFF) == ({CWS: 26.0}, {})
+
+
+def test_a_basin_of_another_plant_does_not_matter(calm, decide):
+    other = replace(calm.limits, plants=(replace(calm.limits.plants[0], name="plant-b"),))
+    assert decide({CWS: 24.0}, {"ct-1.basin_temp_c": 3.0}, limits=other) == ({CWS: 24.0}, {})
+
+
+def test_with_nothing_known_in_force_only_full_cooling_is_written(calm):
+    nothing = {CHWS: None, DP: None, CWS: None, AIR: None, FAN: None, TCS: None}
+    verdict = judge({CHWS: 11.0}, calm.situation(in_force=nothing), calm.limits)
+    assert verdict.permitted == {}
+    assert verdict.interventions == (Intervention("rate", CHWS, 11.0, None),)
+    hot = judge({CHWS: 6.0, FAN: 50.0}, calm.situation({INLET: 33.0}, nothing), calm.limits)
+    assert hot.permitted == {CHWS: 6.0, DP: 150.0, AIR: 16.0, FAN: 100.0, CWS: 15.0}
+    assert {i.signal for i in hot.interventions} == {DP, AIR, FAN, CWS}
+    assert all(i.rule == "inlet" for i in hot.interventions)
+
+
+@pytest.mark.parametrize(
+    "blind",
+    [{"ch-1.cwr_temp_c": None}, {"ct-1.basin_temp_c": 3.0, "ch-1.machine_state": 0.0}, {"weather.oa_wetbulb_c": 0.0, "plant.cws_temp_c": 28.0}],
+)
+def test_with_nothing_known_in_force_a_machine_limit_means_no_write(calm, blind):
+    verdict = judge({CWS: 20.0}, calm.situation({INLET: 33.0} | blind, {CWS: None}), calm.limits)
+    assert CWS not in verdict.permitted
+    assert [i.permitted for i in verdict.interventions if i.signal == CWS] == [None]
+    verdict = judge({}, calm.situation({INLET: 33.0, "ch-1.chws_temp_c": None, "plant.chws_temp_c": None}, {CHWS: None}), calm.limits)
+    assert CHWS not in verdict.permitted
+
+
+def test_a_quantity_that_does_not_say_what_cools_more_is_held_where_others_are_cautious(calm, decide):
+    odd = "plant.basin_temp_c"
+    limits = replace(calm.limits, setpoints={odd: SetpointLimits(0.0, 10.0, 1.0, 1.0)})
+    assert decide({odd: 6.0}, {INLET: 33.0}, {odd: 5.0}, limits, writable=frozenset({odd}))[0] == {odd: 5.0}
+    assert decide({odd: 6.0}, {}, {odd: 5.0}, limits, writable=frozenset({odd}))[0] == {odd: 6.0}
+    assert decide({odd: 6.0}, {INLET: 33.0}, {odd: None}, limits, writable=frozenset({odd}))[0] == {}
