@@ -18,7 +18,7 @@ from hil.bench import Bench, Pace
 from hil.demo_view import Screen, Shown, comparison, screen_of
 from hil.intents import intervention_counts
 from hil.process import DaemonProcess, persistence, run_tool
-from hil.scores import Series, Trace, mode_minutes
+from hil.scores import Columns, Series, Trace, mode_minutes
 from plant_models.simulator.conditions import Conditions, Prepared, simulate
 from plant_models.site.load import LoadedSite, load_site
 from safety.modes import Mode
@@ -58,16 +58,8 @@ class Demo:
     async def _baselines(self, screen: Screen) -> dict[str, Any]:
         """Runs the baselines on the same weather, load and seed, in process and as fast as they go."""
         path = self.out / "backtest.json"
-        words = [
-            "backtest",
-            "--config",
-            str(self.config),
-            *(w for name in BASELINES for w in ("--policy", name)),
-            *self._conditions(),
-            "--series",
-            "--json",
-            str(path),
-        ]
+        policies = [word for name in BASELINES for word in ("--policy", name)]
+        words = ["backtest", "--config", str(self.config), *policies, *self._conditions(), "--series", "--json", str(path)]
         screen.say(f"the same day with {' and '.join(BASELINES)} first, to compare with")
         began_wall_s = time.monotonic()
         status = await run_tool(words, self.out / "backtest.log")
@@ -82,7 +74,7 @@ class Demo:
         load = ["--load", str(given.load)] if given.load else []
         return ["--weather", given.weather, *load, "--start", given.start, "--days", f"{given.days:g}", "--seed", str(given.seed)]
 
-    async def _live(self, loaded: LoadedSite, screen: Screen, baselines: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    async def _live(self, loaded: LoadedSite, screen: Screen, baselines: Mapping[str, Any]) -> tuple[dict[str, Any], Columns]:
         """Runs the day on the wire with the daemon in charge; returns its score as ``backtest --json`` has it, and its course."""
         screen.say("warming the site up under its own controls")
         prepared = await asyncio.to_thread(simulate, loaded, self.conditions)
@@ -168,16 +160,21 @@ class _Teller:
         return saving_so_far_pct(self.series.columns, theirs, at_s) if theirs else None
 
 
-def saving_so_far_pct(ours: Mapping[str, list[float]], theirs: Mapping[str, list[float]], until_s: float) -> float | None:
+def saving_so_far_pct(ours: Columns, theirs: Columns, until_s: float) -> float | None:
     """Returns what was saved of the other's cooling energy up to ``until_s`` [%], by the mean power of each; None before there is anything to compare."""
     means: dict[str, tuple[float, float]] = {}
     for key in ("facility_kw", "cooling_kw"):
-        pair = [[v for at, v in zip(s["at_s"], s[key], strict=True) if at <= until_s] for s in (ours, theirs)]
-        if not pair[0] or not pair[1]:
+        mine, others = _mean(ours, key, until_s), _mean(theirs, key, until_s)
+        if mine is None or others is None:
             return None
-        means[key] = (sum(pair[0]) / len(pair[0]), sum(pair[1]) / len(pair[1]))
+        means[key] = (mine, others)
     cooling = means["cooling_kw"][1]
     return 100.0 * (means["facility_kw"][1] - means["facility_kw"][0]) / cooling if cooling > 0 else None
+
+
+def _mean(columns: Columns, key: str, until_s: float) -> float | None:
+    values = [v for at_s, v in zip(columns["at_s"], columns[key], strict=True) if v is not None and at_s is not None and at_s <= until_s]
+    return sum(values) / len(values) if values else None
 
 
 def play(demo: Demo) -> int:

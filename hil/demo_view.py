@@ -29,9 +29,9 @@ class Shown:
     share: float
     times_real_time: float
     mode: str
-    hottest_inlet_c: float
-    facility_kw: float
-    cooling_kw: float
+    hottest_inlet_c: float | None
+    facility_kw: float | None
+    cooling_kw: float | None
     effective: Mapping[str, float]
     saving_pct: Mapping[str, float | None]
 
@@ -93,8 +93,8 @@ class PlainScreen:
         if now.at_s - self._shown_at_s >= PLAIN_EVERY_S:
             self._shown_at_s = now.at_s
             self.say(
-                f"{now.clock}  {now.mode:<9} hottest inlet {now.hottest_inlet_c:5.2f} C  facility {now.facility_kw:6.0f} kW  "
-                f"cooling {now.cooling_kw:5.0f} kW  saved of cooling: {now.savings}  ({now.times_real_time:.0f} x real time)"
+                f"{now.clock}  {now.mode:<9} hottest inlet {_number(now.hottest_inlet_c, 2)} C  facility {_number(now.facility_kw)} kW  "
+                f"cooling {_number(now.cooling_kw)} kW  saved of cooling: {now.savings}  ({now.times_real_time:.0f} x real time)"
             )
 
     def show_table(self, rows: Sequence[Sequence[str]]) -> None:
@@ -133,8 +133,8 @@ class TerminalScreen:
         grid.add_row("plant time", f"[bold]{now.clock}[/]   {now.times_real_time:.0f} x real time")
         grid.add_row("", ProgressBar(total=1.0, completed=now.share, width=50))
         grid.add_row("mode", f"[bold]{now.mode}[/]" + ("   the BAS is in charge" if now.mode == "RELEASE" else ""))
-        grid.add_row("hottest inlet", f"{now.hottest_inlet_c:.2f} C")
-        grid.add_row("facility, cooling", f"{now.facility_kw:.0f} kW, {now.cooling_kw:.0f} kW")
+        grid.add_row("hottest inlet", f"{_number(now.hottest_inlet_c, 2)} C")
+        grid.add_row("facility, cooling", f"{_number(now.facility_kw)} kW, {_number(now.cooling_kw)} kW")
         grid.add_row("saved of cooling", now.savings)
         for setpoint, value in now.effective.items():
             grid.add_row(setpoint, f"{value:.2f}")
@@ -148,6 +148,10 @@ class TerminalScreen:
         for row in rows[1:]:
             table.add_row(*row)
         self._console.print(table)
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def comparison(policies: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:

@@ -219,7 +219,7 @@ def summary(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     waits_s = [r["back_under_bas_after_s"] for r in results if r["back_under_bas_after_s"] is not None]
 
     def hot(whose: str) -> float:
-        return sum(r[whose]["inlet_above_allowable_rack_minutes"] for r in results)
+        return sum(float(r[whose]["inlet_above_allowable_rack_minutes"]) for r in results)
 
     return {
         "scenarios": len(results),

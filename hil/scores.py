@@ -17,6 +17,7 @@ from safety.modes import Mode
 from safety.signals import Authority, Role, point
 
 MODE = "daemon.mode"
+Columns = dict[str, list[float | None]]
 MINUTE_H = 1.0 / 60.0
 
 
@@ -79,7 +80,7 @@ class Series:
         """Watches ``site``."""
         self._loaded, self._site = loaded, site
         self._before = site.truth
-        self.columns: dict[str, list[float | None]] = {name: [] for name in ("at_s", "facility_kw", "cooling_kw", "it_kw", "inlet_max_c", "oa_wetbulb_c")}
+        self.columns: Columns = {name: [] for name in ("at_s", "facility_kw", "cooling_kw", "it_kw", "inlet_max_c", "oa_wetbulb_c")}
 
     def observe(self) -> None:
         """Adds the present moment, if the last one is a minute old."""
