@@ -91,8 +91,9 @@ class Tally:
         if not self.counting:
             return
         decision = done.record.decision
-        self.interventions.update(i.rule for i in decision.verdict.interventions)
-        self.mode_cycles[decision.memory.mode.mode.name] += 1
+        ours = WRITES[done.record.given.stage].setpoints
+        self.interventions.update(i.rule for i in decision.verdict.interventions if ours)
+        self.mode_cycles[(decision.memory.mode.mode if ours else Mode.RELEASE).name] += 1
         self.writes += len(decision.command.writes)
         self.plans_failed += not done.record.given.plan.solved
         self.plan_ms.append(done.plan_ms)

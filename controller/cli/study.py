@@ -73,6 +73,7 @@ def _backtest(asked: argparse.Namespace) -> int:
     from controller.backtest import Task
     from controller.compare import PolicyError, outcome, run_all, table
     from controller.progress import Shares
+    from controller.stages import stages_of
     from plant_models.reduced.parameters import ModelFileError
     from plant_models.simulator.conditions import Conditions, inputs
     from plant_models.sources.problems import SourceError
@@ -81,7 +82,9 @@ def _backtest(asked: argparse.Namespace) -> int:
     policies = list(dict.fromkeys(asked.policy))
     tasks = [Task(asked.config, conditions, p, asked.journal / f"{p}.sqlite" if asked.journal else None, asked.series) for p in policies]
     try:
-        inputs(load_site(asked.config), conditions)
+        loaded = load_site(asked.config)
+        inputs(loaded, conditions)
+        stages_of(loaded)
         with Shares(policies) as told:
             results = run_all(tasks, told, asked.jobs)
     except (SourceError, ModelFileError, ValueError) as error:
