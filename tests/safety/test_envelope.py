@@ -56,7 +56,7 @@ situations = st.builds(
     writable=st.one_of(st.just(frozenset(RANGE)), st.frozensets(names)),
     inlets=st.dictionaries(st.sampled_from(["hall-a", "nobody"]), trends, max_size=2),
 )
-thorough = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def minutes(situation):
