@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from asyncua import ua
 from asyncua.server.server import Server
 from pymodbus.constants import ExcCodes
@@ -24,7 +25,7 @@ from plant_models.site.points import Point, WriteClass
 from plant_models.site.topology import Device
 
 URI = "urn:test:air"
-TIMEOUT_S = 0.3
+TIMEOUT_S = 0.6
 
 
 def free_port() -> int:
@@ -107,9 +108,47 @@ class OpcUaServer:
     port: int = 0
     namespaces_before: Sequence[str] = ()
     nodes: dict[str, Any] = field(default_factory=dict)
+    running: bool = False
     _server: Server | None = None
+    _folder: Any = None
+    _index: int = 0
 
     async def start(self) -> None:
+        if self._server is None:
+            self._server = await self._build()
+        if not self.running:
+            await self._server.start()
+            self.running = True
+
+    async def stop(self) -> None:
+        if self.running and self._server is not None:
+            await self._server.stop()
+            self.running = False
+
+    async def rebuild(self, namespaces_before: Sequence[str] = ()) -> None:
+        """Starts as another server would on the same port, its namespaces counted anew."""
+        await self.stop()
+        self.namespaces_before, self._server = namespaces_before, None
+        await self.start()
+
+    async def reset(self) -> None:
+        """Puts every node back as it was built, whatever a test did to it."""
+        await self.start()
+        await self.limit_nodes(0)
+        for point in self.points:
+            if not await self._exists(point):
+                await self._add(point)
+            await self.put(point.signal, 0.0)
+            await self.nodes[point.signal].set_writable(point.writable)
+
+    async def _exists(self, point: Point) -> bool:
+        try:
+            await self.nodes[point.signal].read_node_class()
+        except ua.UaStatusCodeError:
+            return False
+        return True
+
+    async def _build(self) -> Server:
         self.port = self.port or free_port()
         server = Server()
         await server.init()
@@ -117,22 +156,18 @@ class OpcUaServer:
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         for uri in self.namespaces_before:
             await server.register_namespace(uri)
-        index = await server.register_namespace(URI)
-        folder = await server.nodes.objects.add_folder(index, "Air")
+        self._index = await server.register_namespace(URI)
+        self._folder = await server.nodes.objects.add_folder(self._index, "Air")
         for point in self.points:
-            kind = next(v for v in ua.VariantType if v.name.lower() == point.type)
-            node_id = ua.NodeId(point.address.split(";s=")[1], index)
-            zero = False if point.type == "boolean" else 0.0 if point.type in ("float", "double") else 0
-            self.nodes[point.signal] = node = await folder.add_variable(node_id, point.signal, zero, kind)
-            if point.writable:
-                await node.set_writable()
-        await server.start()
-        self._server = server
+            await self._add(point)
+        return server
 
-    async def stop(self) -> None:
-        if self._server is not None:
-            await self._server.stop()
-            self._server = None
+    async def _add(self, point: Point) -> None:
+        kind = next(v for v in ua.VariantType if v.name.lower() == point.type)
+        node_id = ua.NodeId(point.address.split(";s=")[1], self._index)
+        zero = False if point.type == "boolean" else 0.0 if point.type in ("float", "double") else 0
+        self.nodes[point.signal] = node = await self._folder.add_variable(node_id, point.signal, zero, kind)
+        await node.set_writable(point.writable)
 
     async def limit_nodes(self, count: int) -> None:
         assert self._server is not None
@@ -226,19 +261,23 @@ async def modbus_bus(proxy: Proxy) -> AsyncIterator[ModbusBus]:
     await bus.close()
 
 
-@pytest.fixture
-def opcua_server_of() -> Callable[[Sequence[Point]], Awaitable[OpcUaServer]]:
-    """Starts a server with a variable for each point; the test stops it."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def opcua_server_of() -> AsyncIterator[Callable[[Sequence[Point]], Awaitable[OpcUaServer]]]:
+    """Gives a server with a variable for each point, as it was built; it takes seconds to start, so a module's tests share it."""
+    shared: list[OpcUaServer] = []
 
     async def build(points: Sequence[Point]) -> OpcUaServer:
-        server = OpcUaServer(points)
-        await server.start()
-        return server
+        if not shared:
+            shared.append(OpcUaServer(points))
+        await shared[0].reset()
+        return shared[0]
 
-    return build
+    yield build
+    for server in shared:
+        await server.stop()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def proxy_of() -> AsyncIterator[Callable[[int], Awaitable[Proxy]]]:
     """Starts a proxy in front of a port."""
     started: list[Proxy] = []
@@ -294,7 +333,7 @@ async def _modbus_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
     }
     server = ModbusServer()
     await server.start()
-    bus = ModbusBus(Device("modbus", port=server.port), TIMEOUT_S, TIMEOUT_S)
+    bus = ModbusBus(Device("modbus", port=server.port), 5.0, 5.0)
 
     def offsets(signal: str) -> set[int]:
         offset = int(points[signal].address[3:]) - 1
@@ -318,7 +357,7 @@ async def _modbus_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
     return Rig(bus, points, put, get, kill, refuse, server.stop, server.start), server.stop
 
 
-async def _opcua_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
+async def _opcua_rig(server_of: Callable[[Sequence[Point]], Awaitable[OpcUaServer]]) -> tuple[Rig, Callable[[], Awaitable[None]]]:
     points = {
         p.signal: p
         for p in (
@@ -328,9 +367,8 @@ async def _opcua_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
             opcua_point(FAN, "float"),
         )
     }
-    server = OpcUaServer(list(points.values()))
-    await server.start()
-    bus = OpcUaBus(Device("opcua", port=server.port, path="/test/"), 2.0, 2.0)
+    server = await server_of(list(points.values()))
+    bus = OpcUaBus(Device("opcua", port=server.port, path="/test/"), 5.0, 5.0)
 
     async def put(signal: str, value: float) -> None:
         await server.put(signal, value / points[signal].scale)
@@ -344,7 +382,9 @@ async def _opcua_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
     async def refuse(signal: str) -> None:
         await server.nodes[signal].set_read_only()
 
-    return Rig(bus, points, put, get, kill, refuse, server.stop, server.start), server.stop
+    async def leave_running() -> None: ...
+
+    return Rig(bus, points, put, get, kill, refuse, server.stop, server.start), leave_running
 
 
 async def _memory_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
@@ -373,10 +413,13 @@ async def _memory_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
     return Rig(bus, points, put, get, kill, refuse, stop, start), stop
 
 
-@pytest.fixture(params=["modbus", "opcua", "memory"])
-async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+@pytest_asyncio.fixture(params=["modbus", "opcua", "memory"], loop_scope="module")
+async def rig(request: pytest.FixtureRequest, opcua_server_of: Callable[[Sequence[Point]], Awaitable[OpcUaServer]]) -> AsyncIterator[Rig]:
     """A device of each protocol in turn, running; the bus is not open yet."""
-    built, shutdown = await {"modbus": _modbus_rig, "opcua": _opcua_rig, "memory": _memory_rig}[request.param]()
+    if request.param == "opcua":
+        built, shutdown = await _opcua_rig(opcua_server_of)
+    else:
+        built, shutdown = await {"modbus": _modbus_rig, "memory": _memory_rig}[request.param]()
     yield built
     await built.bus.close()
     await shutdown()

@@ -11,6 +11,8 @@ import pytest
 from controller.fieldbus import Raw
 from safety.records import Outcome, Status
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # a server is shared by the tests of a module
+
 TEMPERATURE, SETPOINT, STATE, FAN = "plant.chws_temp_c", "plant.chws_setpoint_c.request", "ch-1.machine_state", "hall-a.crah_fan_setpoint_pct.request"
 
 

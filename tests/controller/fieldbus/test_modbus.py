@@ -130,7 +130,7 @@ async def values(modbus_server: Any) -> None:
 @pytest.mark.usefixtures("values")
 @pytest.mark.parametrize("gateway", [lambda data: data, without_transaction], ids=["with transaction id", "answering transaction 0"])
 async def test_a_late_reply_is_never_taken_for_another_requests(modbus_bus: ModbusBus, proxy: Any, gateway: Callable[[bytes], bytes]) -> None:
-    proxy.down = late(0.4, 0.2, change=gateway)  # the first reply arrives while the second request is under way
+    proxy.down = late(0.8, 0.4, change=gateway)  # the first reply arrives while the second request is under way
     first = await modbus_bus.read([SUPPLY])
     assert first[SUPPLY.signal].status is Status.MISSING
     for _ in range(5):

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
@@ -16,6 +17,8 @@ from controller.fieldbus.opcua import OpcUaBus
 from plant_models.site.points import Point, WriteClass
 from plant_models.site.topology import Device
 from safety.records import Outcome, Status
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # a server is shared by the tests of a module
 
 URI = "urn:test:air"
 
@@ -33,14 +36,12 @@ TENTHS = point("hall-a.crah_fan_setpoint_pct.request", "uint16", unit="%", scale
 ALL = [INLET, SUPPLY, COUNT, ALARM, WIDE, TENTHS]
 
 
-@pytest.fixture
-async def server(opcua_server_of: Any) -> AsyncIterator[Any]:
-    built = await opcua_server_of(ALL)
-    yield built
-    await built.stop()
+@pytest_asyncio.fixture(loop_scope="module")
+async def server(opcua_server_of: Any) -> Any:
+    return await opcua_server_of(ALL)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def bus(server: Any) -> AsyncIterator[OpcUaBus]:
     made = OpcUaBus(Device("opcua", port=server.port, path="/test/"), 2.0, 2.0)
     await made.open()
@@ -96,9 +97,7 @@ async def test_a_namespace_that_the_server_does_not_have_is_missing(bus: OpcUaBu
 async def test_a_namespace_that_moved_is_found_by_its_uri(bus: OpcUaBus, server: Any) -> None:
     await server.put(INLET.signal, 21.0)
     assert await until_good(bus, INLET) == 21.0
-    await server.stop()
-    server.namespaces_before = ("urn:new:one", "urn:new:two")
-    await server.start()
+    await server.rebuild(namespaces_before=("urn:new:one", "urn:new:two"))
     await server.put(INLET.signal, 22.0)
     assert await until_good(bus, INLET) == 22.0
     assert dict(await bus.write([(SUPPLY, 18.5)])) == {SUPPLY.signal: Outcome.VERIFIED}
