@@ -20,6 +20,7 @@ _EULER_SCALE: Final = 1.01545
 _LEAST_FLOW: Final = 0.02
 MOTOR_BEST: Final = 0.955  # premium efficiency, US DOE 2014
 _LEAST_EFFICIENCY: Final = 0.05
+_LEAST_LOAD: Final = 0.1
 
 
 def flow_kgs(count: Expr, speed: Expr, circuit: Expr, static_kpa: float, design_flow_kgs: float, design_head_kpa: float) -> Expr:
@@ -53,8 +54,9 @@ def hydraulic_efficiency(head_share: Expr, flow_share: Expr, best: float) -> Exp
 
 
 def motor_efficiency(load_share: Expr) -> Expr:
-    """Returns the efficiency of a premium 35 kW motor at a load share (US DOE 2014 table; fit error 0.02)."""
-    return MOTOR_BEST * (1.0 - 0.356 * np.exp(-(np.maximum(load_share, 0.0) - 0.1) / 0.075))
+    """Returns the efficiency of a premium 35 kW motor at a load share (US DOE 2014 table from 0.1; fit error 0.02), below it with constant losses."""
+    load = np.maximum(load_share, _LEAST_LOAD)
+    return MOTOR_BEST * (1.0 - 0.356 * np.exp(-(load - _LEAST_LOAD) / 0.075)) * np.clip(load_share / _LEAST_LOAD, 1e-3, 1.0)
 
 
 def converter_efficiency(speed: Expr) -> Expr:
@@ -71,5 +73,8 @@ def shaft_kw(flow_each_kgs: Expr, speed: Expr, design_flow_kgs: float, design_he
 
 
 def electric_kw(shaft: Expr, speed: Expr, design_shaft_kw: float) -> Expr:
-    """Returns electric power [kW] of a pump with motor and variable-frequency drive at its shaft power [kW]."""
-    return shaft / (motor_efficiency(shaft / design_shaft_kw) * converter_efficiency(speed))
+    """Returns electric power [kW] of a pump with motor and variable-frequency drive at its shaft power [kW].
+
+    The motor's load share is of what it can give at that speed (constant torque).
+    """
+    return shaft / (motor_efficiency(shaft / (design_shaft_kw * np.maximum(speed, 0.05))) * converter_efficiency(speed))

@@ -12,11 +12,16 @@ import numpy as np
 from plant_models.components.fluids import Expr
 
 TOP_WEIGHT: Final = 1.6  # of recirculation at the top of a rack, mean 1 (engineering value)
+_UNEVEN: Final = 0.08  # spread of cold air between the racks of a row, share of what they draw (engineering value)
 
 
 def recirculated_share(delivered_kgs: Expr, drawn_kgs: Expr, tight_share: Expr) -> Expr:
-    """Returns the share of hot air in a row's inlet: leaks of a well-fed row, and whatever cold air is missing."""
-    missing = np.maximum(0.0, 1.0 - delivered_kgs / np.maximum(drawn_kgs, 1e-6))
+    """Returns the share of hot air in a row's inlet: leaks of a well-fed row, and the cold air that its racks miss.
+
+    Some racks of a row run short before the row does, so the bend at delivered = drawn is round.
+    """
+    short = 1.0 - delivered_kgs / np.maximum(drawn_kgs, 1e-6)
+    missing = np.minimum(0.5 * (short + np.sqrt(short * short + _UNEVEN * _UNEVEN)), 1.0)
     return tight_share + (1.0 - tight_share) * missing
 
 

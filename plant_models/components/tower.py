@@ -1,7 +1,7 @@
 """A wet cooling-tower cell by YorkCalc, with guards at its limits, fan power and water use.
 
-Validity: wet bulb -34.4 .. 26.7 degC, range 1.1 .. 22.2 K, water flow 0.75 .. 1.25 of design, water over air ratio up to 8; beyond these the
-correlation is read at its limit.
+Validity: wet bulb -34.4 .. 26.7 degC, range 1.1 .. 22.2 K, water over air ratio up to 8, water flow 0.5 .. 1.25 of design (published from 0.75;
+the correlation knows only the ratio and stays monotone below); beyond these it is read at its limit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _YORK: Final = (
 _WETBULB_RANGE_C: Final = (-34.4, 26.7)
 _RANGE_K: Final = (1.1, 22.2)
 _APPROACH_K: Final = (1.1, 40.0)
-_WATER_SHARE: Final = (0.75, 1.25)
+_WATER_SHARE: Final = (0.5, 1.25)
 _LG_MOST: Final = 8.0
 FREE_CONVECTION: Final = 0.125  # of design air flow with the fan off, EnergyPlus Engineering Reference
 _FAN_POWER: Final = (-0.00931516301535329, 0.0512333965844443, -0.0838364671381841, 1.04191823356909)  # EnergyPlus, speed 0.15 .. 1

@@ -186,7 +186,7 @@ class ChilledWater:
             self._pipes(s, d, coil_heat_kw, dt)
             | self._loops(s, u, d, dt)
             | self.chillers.step(s, u, d["chillers"], water, dt)
-            | self.tower.step(s, u, d["cells"], to_header, u["tower_fill"], dt)
+            | self.tower.step(s, u, d["cells"], to_header, dt)
         )
 
     def _pipes(self, s: Mapping[str, Expr], d: Mapping[str, Expr], coil_heat_kw: Expr, dt: float) -> dict[str, Expr]:

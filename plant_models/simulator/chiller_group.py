@@ -78,7 +78,9 @@ class ChillerGroup:
         """Returns the state ``dt`` seconds on; ``water``: chw_in_c, cw_in_c [degC], evaporator and condenser flows of each machine [kg/s]."""
         most = np.minimum(u["chiller_limit"] * self.capacity_kw, duty["available"])
         through = CP_WATER * water["evaporator_kgs"]
-        needed = through * (water["chw_in_c"] - u["chws_setpoint_c"]) + self._evaporator_kj_per_k / self._tracking_s * (s["evaporator_c"] - u["chws_setpoint_c"])
+        needed = through * (water["chw_in_c"] - u["chws_setpoint_c"]) + self._evaporator_kj_per_k / self._tracking_s * (
+            s["evaporator_c"] - u["chws_setpoint_c"]
+        )
         safe = np.clip(s["evaporator_c"] - _EVAPORATOR_CUT_OUT_C, 0.0, 1.0) * np.clip((_CONDENSER_CUT_OUT_C - s["condenser_c"]) / 3.0, 0.0, 1.0)
         move = np.clip((np.clip(needed, 0.0, most) * safe - s["heat_kw"]) / _CAPACITY_LAG_S, -_UNLOAD_SHARE_PER_S * self.capacity_kw, self._ramp_kw_per_s)
         return {

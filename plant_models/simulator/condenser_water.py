@@ -70,13 +70,13 @@ class CondenserWater:
             "blowdown": tower.blowdown_kgs(evaporated, drift, self._truth.cycles_of_concentration) + drift,
         }
 
-    def step(self, s: Mapping[str, Expr], u: Mapping[str, Expr], duty: Mapping[str, Expr], into_header_kw: Expr, fill_factor: Expr, dt: float) -> dict[str, Expr]:
+    def step(self, s: Mapping[str, Expr], u: Mapping[str, Expr], duty: Mapping[str, Expr], into_header_kw: Expr, dt: float) -> dict[str, Expr]:
         """Returns the state ``dt`` seconds on; ``into_header_kw`` is the heat that flows into the return header over its temperature [kW]."""
         error = self.leaving_c(s) - u["cws_setpoint_c"]
         wanted = np.clip(self._truth.fan_gain_per_k * error + s["fan_integral"], u["tower_fan_low"], u["tower_fan_high"])
         integral = s["fan_integral"] + dt / self._truth.fan_reset_s * self._truth.fan_gain_per_k * error
         share = duty["water"] * duty["over_fill"] / self.design_kgs
-        target = tower.leaving_target_c(s["cw_return_c"], s["fill_c"], u["oa_wetbulb_c"], share, duty["speed"], self.fill_factor * fill_factor)
+        target = tower.leaving_target_c(s["cw_return_c"], s["fill_c"], u["oa_wetbulb_c"], share, duty["speed"], self.fill_factor * u["tower_fill"])
         basins = np.sum(s["basin_c"]) / max(self.count, 1)
         arriving = CP_WATER * duty["water"] * (s["cw_return_c"] - s["basin_c"]) - duty["rejected"] + CP_WATER * _EQUALISED_KGS * (basins - s["basin_c"])
         return {

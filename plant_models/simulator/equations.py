@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from plant_models.simulator.readout import hall_signals, plant_signals
 from plant_models.site.topology import Site
 
 Array = NDArray[np.float64]
+_Each: TypeAlias = Mapping[str, Mapping[str, Expr]]  # values by name, by plant or hall
 
 ENERGIES: Final = (
     "chillers", "chw_pumps", "cw_pumps", "economiser_pumps", "towers", "crah_fans", "electrical_losses", "server_fans", "it_without_fans",
@@ -116,18 +117,16 @@ class Equations:
     def _served(self, plant: str) -> list[str]:
         return [name for name, h in self.halls.items() if h.hall.plant == plant]
 
-    def _heat(self, name: str, s: Mapping[str, Mapping[str, Expr]], u: Mapping[str, Expr], asked: Mapping[str, Expr], duties: Mapping[str, Mapping[str, Expr]], losses: Expr) -> dict[str, Expr]:
-        """Returns what flows into and out of a hall's air: coil, fan, losses [kW], returning air and entering water [degC]."""
+    def _heat(self, name: str, s: _Each, u: Mapping[str, Expr], asked: Mapping[str, Expr], duties: _Each, losses: Expr) -> dict[str, Expr]:
+        """Returns what flows into and out of a hall's air: coil, fan, losses [kW], returning air and entering water [degC], water [kg/s]."""
         hall = self.halls[name]
-        fan = hall.fan_kw(s[name])
-        served_by = hall.hall.plant
-        if served_by is None:
-            return {"coil": 0.0 * fan, "fan": fan, "losses": losses, "return_c": hall.return_c(s[name], asked), "water_c": 0.0 * fan + 20.0, "water_kgs": 0.0 * fan}
-        water_c = s[served_by]["far_c"]
-        water = duties[served_by]["coils"] * asked["conductance"] / duties[served_by]["load_conductance"]
-        return_c = hall.return_c(s[name], asked)
-        coil = hall.coil_heat_kw(asked["air"], return_c, water, water_c, u["coil_factor"])
-        return {"coil": coil, "fan": fan, "losses": losses, "return_c": return_c, "water_c": water_c, "water_kgs": water}
+        plant = hall.hall.plant
+        return_c, fan = hall.return_c(s[name], asked), hall.fan_kw(s[name])
+        known = {"fan": fan, "losses": losses, "return_c": return_c}
+        if plant is None:
+            return known | {"coil": 0.0 * fan, "water_c": 1.0 * return_c, "water_kgs": 0.0 * fan}
+        water_c, water = s[plant]["far_c"], duties[plant]["coils"] * asked["conductance"] / duties[plant]["load_conductance"]
+        return known | {"coil": hall.coil_heat_kw(asked["air"], return_c, water, water_c, u["coil_factor"]), "water_c": water_c, "water_kgs": water}
 
     def _losses_kw(self, it_kw: Expr) -> Expr:
         """Returns UPS, transformer, busway and lighting [kW]; all of it heats the halls."""
@@ -138,7 +137,7 @@ class Equations:
         transformer = electrical.losses_kw(electrical.TRANSFORMER, e.transformer_rated_share * capacity, it_kw)
         return ups + transformer + e.busway_share * it_kw + e.lighting_share * capacity
 
-    def _powers(self, asked: Mapping[str, Mapping[str, Expr]], duties: Mapping[str, Mapping[str, Expr]], heats: Mapping[str, Mapping[str, Expr]], losses: Expr) -> dict[str, Expr]:
+    def _powers(self, asked: _Each, duties: _Each, heats: _Each, losses: Expr) -> dict[str, Expr]:
         """Returns electric power by category [kW]."""
         return {
             "chillers": sum((np.sum(d["chillers"]["power"]) for d in duties.values()), 0.0),
@@ -152,7 +151,7 @@ class Equations:
             "it_without_fans": sum((np.sum(d["electronics"]) for d in asked.values()), 0.0),
         }
 
-    def _counts(self, asked: Mapping[str, Mapping[str, Expr]], duties: Mapping[str, Mapping[str, Expr]]) -> dict[str, Expr]:
+    def _counts(self, asked: _Each, duties: _Each) -> dict[str, Expr]:
         """Returns what the counters count, a second."""
         return {
             "it_work_kwh": sum((d["work"] for d in asked.values()), 0.0) / _HOUR_S,

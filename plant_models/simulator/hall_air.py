@@ -45,8 +45,8 @@ class HallAir:
         return cls(hall, own, plant.chw_dp_max_kpa, own.coil_flow_kgs or plant.chw_flow_kgs * hall.it_capacity_kw / served)
 
     def _relative(self, values: tuple[float, ...]) -> NDArray[np.float64]:
-        given = np.array(values or (1.0,) * self.hall.row_count)
-        return given / given.mean()
+        given = np.array(values or (1.0,) * self.hall.row_count, dtype=np.float64)
+        return np.asarray(given / given.mean())
 
     @property
     def capacity_kw(self) -> NDArray[np.float64]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-from typing import Final
+from typing import Any, Final
 
 import casadi
 import numpy as np
@@ -132,10 +131,10 @@ class _Bound:
     def __init__(self, function: casadi.Function, state: Array, inputs: Array, after: Array, outputs: Array) -> None:
         """Binds the vectors; they must stay where they are in memory."""
         self._buffer, self._trigger = function.buffer()  # the buffer must live as long as its trigger
-        for i, vector in enumerate((state, inputs)):
-            self._buffer.set_arg(i, memoryview(vector))
-        for i, vector in enumerate((after, outputs)):
-            self._buffer.set_res(i, memoryview(vector))
+        sides: Any = ((self._buffer.set_arg, (state, inputs)), (self._buffer.set_res, (after, outputs)))  # casadi's stubs know only C signatures
+        for bind, vectors in sides:
+            for i, vector in enumerate(vectors):
+                bind(i, memoryview(vector))
 
     def __call__(self) -> None:
         """Evaluates the function once."""

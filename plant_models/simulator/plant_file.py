@@ -39,7 +39,7 @@ class WaterTruth:
     cw_pump_head_kpa: Positive = 220.0
     cw_pump_efficiency: Annotated[float, Field(gt=0.2, le=0.9)] = 0.72
     cw_static_kpa: NonNegative = 50.0
-    condenser_kpa: Positive = 60.0
+    condenser_kpa: Positive = 110.0  # with its pump's branch and balancing valve
     pump_speed_min: Annotated[float, Field(ge=0.1, le=0.6)] = 0.2
     dp_gain_per_kpa: Positive = 0.0015
     dp_reset_s: Annotated[float, Field(ge=5, le=600)] = 15.0
@@ -95,7 +95,7 @@ class HallTruth:
     """One hall as it really is. Row lists have one entry a row, or are empty for an even hall."""
 
     __pydantic_config__ = _STRICT
-    crah_fan_kw_per_kgs: Positive = 0.64  # fan power over air flow at full speed: 500 Pa at 65 %
+    crah_fan_kw_per_kgs: Positive = 0.60  # fan power over air flow at full speed: 500 Pa at 70 %
     coil_ua_kw_per_k_per_kgs: Positive = 1.04  # coil UA over air flow at full speed
     coil_factor: Annotated[float, Field(gt=0.3, le=1.2)] = 0.92
     coil_flow_kgs: Positive | None = None  # water at open valves and design dp; None: the plant's flow by capacity
@@ -172,9 +172,8 @@ def _misfits(truth: PlantTruth, site: Site) -> list[str]:
     problems = []
     for table in ("plant", "chiller", "tower", "economiser", "hall"):
         known = {e.name for e in getattr(site, table)}
-        problems += [
-            f"[{table}.{name}]: the site has no such {table}; it has {', '.join(sorted(known)) or 'none'}" for name in getattr(truth, table).keys() - known
-        ]
+        strangers = sorted(getattr(truth, table).keys() - known)
+        problems += [f"[{table}.{name}]: the site has no such {table}; it has {', '.join(sorted(known)) or 'none'}" for name in strangers]
     for hall in site.hall:
         given = truth.hall.get(hall.name, HallTruth())
         for key in ("row_flow", "row_load", "row_recirculation"):

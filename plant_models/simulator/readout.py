@@ -81,5 +81,6 @@ def hall_signals(h: HallAir, after: Mapping[str, Expr], u: Mapping[str, Expr], a
         f"{name}.coil_flow_kgs": heat["water_kgs"],
     }
     for i, row in enumerate(h.hall.rows):
-        signals |= {f"{row}.rack_inlet_c": asked["inlet_top"][i], f"{row}.inlet_mean_c": asked["inlet"][i], f"{row}.recirculated_pct": 100.0 * asked["recirculated"][i]}
+        signals |= {f"{row}.rack_inlet_c": asked["inlet_top"][i], f"{row}.inlet_mean_c": asked["inlet"][i]}
+        signals[f"{row}.recirculated_pct"] = 100.0 * asked["recirculated"][i]
     return signals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from plant_models.sources.weather import Weather
 from safety.signals import QUANTITIES, MachineState
 
 _WEATHER: Final = ("oa_drybulb_c", "oa_wetbulb_c")
-_RATED_SLACK_S: Final = 1e-6  # of a plant clock near 2e9 s
+_CLOCK_SLACK_S: Final = 1e-6  # what a clock near 2e9 s may be off by
 
 
 class SimulatedSite:
@@ -52,13 +53,13 @@ class SimulatedSite:
 
     def advance(self, until_s: float) -> None:
         """Lets the site run to a plant time [s]: machines by whole seconds, the BAS and its sensors every 5 s; a part of a second waits."""
-        until = until_s + _RATED_SLACK_S
+        until = until_s + _CLOCK_SLACK_S
         while self.now_s + STEP_S <= until:
             seconds = min(self._next_scan_s, until) - self.now_s
-            steps = int(seconds / STEP_S + _RATED_SLACK_S)
+            steps = int(seconds / STEP_S + _CLOCK_SLACK_S)
             self._plant.advance(self._commands, self._weather.at(self.now_s), self._load.at(self.now_s), steps)
             self.now_s += steps * STEP_S
-            if self.now_s >= self._next_scan_s - _RATED_SLACK_S:  # at once, so that the clock served is the time reached
+            if self.now_s >= self._next_scan_s - _CLOCK_SLACK_S:  # at once, so that the clock served is the time reached
                 self._commands = self._scan()
 
     def _scan(self) -> Commands:
@@ -69,9 +70,11 @@ class SimulatedSite:
             return self.bas.scan(self.now_s, self._sensors.readings)
         failed = {f"{c}.machine_state": float(MachineState.FAILED) for c in self._tripped}
         commands = self.bas.scan(self.now_s, {**self._sensors.readings, **failed})
-        for names, plant in zip(self._chillers, commands.plants, strict=True):
-            plant.chiller_on[[n in self._tripped for n in names]] = 0.0
-        return commands
+        plants = (
+            replace(plant, chiller_on=plant.chiller_on * np.array([n not in self._tripped for n in names], dtype=float))
+            for names, plant in zip(self._chillers, commands.plants, strict=True)
+        )
+        return replace(commands, plants=tuple(plants))
 
     def read(self, signal: str) -> float | None:
         """Returns what the BAS shows for a signal, in the signal's own unit; None for a dead sensor. Raises KeyError for an unknown signal."""
