@@ -22,6 +22,7 @@ from controller.fieldbus.memory import MemoryBus
 from controller.journal import Journal
 from controller.optimise.worker import OptimiserWorker, PlanRequest
 from controller.plant import Plant
+from controller.policies import POLICIES
 from controller.record import CycleRecord, RunHeader
 from controller.stages import fresh_memory, stages_of
 from plant_models.scores import Scores
@@ -29,26 +30,10 @@ from plant_models.simulator.conditions import Conditions, simulate
 from plant_models.simulator.site import SimulatedSite
 from plant_models.site.limits import limits_of
 from plant_models.site.load import load_site
-from safety.modes import Stage
+from safety.modes import WRITES, Mode
 from safety.records import Proposal, Receipt, Source
 
 PLAN_DEADLINE_WALL_S: Final = 120.0  # here iterations limit the solver, so that the same seed gives the same bytes
-
-
-@dataclass(frozen=True)
-class Policy:
-    """One way to run a site: the stage, and whether there is an optimiser."""
-
-    stage: Stage
-    optimiser: bool
-    says: str
-
-
-POLICIES: Final[Mapping[str, Policy]] = {
-    "fixed": Policy(Stage.MONITOR, False, "the BAS on its own fixed setpoints; the daemon only reads"),
-    "g36": Policy(Stage.AUTO, False, "Guideline 36 resets, with a supply-air and fan reset on the hottest inlet"),
-    "mpc": Policy(Stage.AUTO, True, "model-predictive control behind the envelope"),
-}
 
 
 class NoOptimiser:

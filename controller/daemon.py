@@ -18,7 +18,7 @@ from controller.cycle import Cycle, Done
 from controller.encode import plain
 from controller.engine import Engine
 from controller.hold import holdings
-from controller.journal import Event, Journal
+from controller.journal import Event, Journal, JournalError
 from controller.notify import Notifier
 from controller.optimise.worker import OptimiserWorker
 from controller.plant import Plant, connect_buses
@@ -26,7 +26,7 @@ from controller.record import CycleMemory, Orders, RunHeader
 from controller.stages import Stages, fresh_memory, stages_of
 from plant_models.site.limits import limits_of
 from plant_models.site.load import LoadedSite
-from safety.modes import WRITES, Mode, Stage, after_restart
+from safety.modes import ROW_OF, WRITES, Condition, Mode, Stage, after_restart
 
 log = structlog.get_logger()
 
@@ -66,26 +66,36 @@ class Daemon:
     said: str = "no cycle yet"
     in_force: dict[str, float] = field(default_factory=dict)
 
-    async def run(self) -> None:
-        """Runs until SIGTERM or SIGINT, then hands back; an unexpected exception ends the process, and with it the lease."""
+    async def run(self) -> bool:
+        """Runs until SIGTERM or SIGINT, then hands back and returns True; False when decisions could no longer be recorded.
+
+        An unexpected exception ends the process, and with it the lease.
+        """
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         server = await serve(self.loaded.site.persistence.socket, self.answer)
+        reason = "asked to stop"
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self.engine.run_guard()), group.create_task(self.engine.run_cycles())]
                 await self._until(stop, tasks)
                 for task in tasks:
                     task.cancel()
+        except* JournalError as lost:
+            reason = f"{ROW_OF[Condition.JOURNAL_LOST].told} {lost.exceptions[0]}"
+            log.error("journal_lost", says=reason)
         finally:
             self.notifier.stopping()
             server.close()
             await self.engine.hand_back()
             await self.optimiser.stop()
             await self.engine.plant.close()
-        await self.journal.note(self._event("handed_back", "daemon", "asked to stop", ""))
-        log.info("handed_back", reason="asked to stop", cycles=self.cycles)
+        log.info("handed_back", reason=reason, cycles=self.cycles)
+        if not stop.is_set():
+            return False
+        await self.journal.note(self._event("handed_back", "daemon", reason, ""))
+        return True
 
     async def _until(self, stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
         waiting = asyncio.ensure_future(stop.wait())

@@ -92,15 +92,14 @@ def _run(asked: argparse.Namespace) -> int:
     configure(asked.log)
     loaded = load_site(asked.config)
 
-    async def whole() -> None:
-        await (await start(loaded, Stage[asked.stage.upper()] if asked.stage else None)).run()
+    async def whole() -> bool:
+        return await (await start(loaded, Stage[asked.stage.upper()] if asked.stage else None)).run()
 
     try:
-        asyncio.run(whole())
+        return 0 if asyncio.run(whole()) else 1
     except (StageError, ModelFileError, JournalError, ControlError) as error:
         print(f"coldaisle run: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _ask(asked: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any] | None:

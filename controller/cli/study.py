@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from controller.policies import POLICIES
 from plant_models.site.load import SiteErrors, load_site
-
-POLICY_NAMES = ("fixed", "g36", "mpc")
 
 
 def add_commands(commands: Any) -> None:
@@ -43,7 +42,13 @@ def add_commands(commands: Any) -> None:
 def _add_backtest(commands: Any) -> None:
     backtest = commands.add_parser("backtest", help="run policies against the detailed simulator in plant time and compare them")
     backtest.add_argument("--config", type=Path, required=True, metavar="DIR")
-    backtest.add_argument("--policy", action="append", required=True, choices=POLICY_NAMES, help="may be given several times")
+    backtest.add_argument(
+        "--policy",
+        action="append",
+        required=True,
+        choices=list(POLICIES),
+        help="may be given several times: " + "; ".join(f"{n}: {p.says}" for n, p in POLICIES.items()),
+    )
     backtest.add_argument("--weather", default="greensboro", help="greensboro, miami, or an EPW, TMY or CSV file (default: %(default)s)")
     backtest.add_argument("--load", type=Path, metavar="FILE", help="IT load; default: a generated daily shape with noise")
     backtest.add_argument("--start", default="07-15", metavar="DATE", help="first day, as 07-15 or 2025-07-15 (default: %(default)s)")

@@ -1,5 +1,8 @@
 from collections.abc import Awaitable, Callable
 
+import pytest
+
+from controller.journal import JournalError
 from controller.record import Orders
 from safety.modes import Condition, Mode, Stage
 from safety.signals import Authority
@@ -108,3 +111,18 @@ async def test_the_lease_lapses_when_no_cycle_is_recorded(rig: Make) -> None:
     cycle_s, now_s = small.engine.loaded.site.timing.cycle_s, small.prepared.site.now_s
     assert small.engine.guard.may_beat(now_s)
     assert not small.engine.guard.may_beat(small.engine.lease.recorded_at_s + 2 * cycle_s + 1.0)
+
+
+async def test_without_an_intent_on_disk_nothing_is_written(rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = await rig(Stage.AUTO)
+    await small.run(20)
+    requests = {f"{sp}.request": shown(small, f"{sp}.request") for sp in small.engine.loaded.points.setpoints}
+
+    async def full(*_: object) -> int:
+        raise JournalError("database or disk is full")
+
+    monkeypatch.setattr(small.journal, "intend", full)
+    small.engine.order(Orders(engage=True))
+    with pytest.raises(JournalError, match="disk is full"):
+        await small.run(30)
+    assert {s: shown(small, s) for s in requests} == requests
