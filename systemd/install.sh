@@ -53,7 +53,7 @@ parse() {
   done
   [ -n "$action" ] || { usage >&2; exit 2; }
   [ -n "$dry_run$root" ] || [ "$(id -u)" = 0 ] || fail "needs to be root (or --dry-run)"
-  readonly PREFIX=$root/opt/coldaisle ETC=$root/etc/coldaisle STATE=$root/var/lib/coldaisle UNITS=$root/etc/systemd/system
+  readonly PREFIX=$root/opt/coldaisle ETC=$root/etc/coldaisle STATE=$root/var/lib/coldaisle CACHE=$root/var/cache/coldaisle UNITS=$root/etc/systemd/system
   readonly SYSUSERS=$root/usr/lib/sysusers.d COMMANDS=$root/usr/local/bin
 }
 
@@ -127,8 +127,7 @@ install_it() {
   write_address_list "$venv"
   do_it install -D -m 0644 "$SOURCE/systemd/coldaisle.service" "$UNITS/coldaisle.service"
   do_it ln -sfnT "versions/${venv##*/}" "$PREFIX/current"
-  do_it mkdir -p "$COMMANDS"
-  do_it ln -sfnT /opt/coldaisle/current/bin/coldaisle "$COMMANDS/coldaisle"
+  do_it install -D -m 0755 "$SOURCE/systemd/coldaisle.sh" "$COMMANDS/coldaisle"
   on_system systemctl daemon-reload
   on_system systemctl enable coldaisle.service
   [ -z "$start" ] || on_system systemctl restart coldaisle.service
@@ -136,7 +135,7 @@ install_it() {
 
 uninstall_it() {
   [ ! -e "$UNITS/coldaisle.service" ] || on_system systemctl disable --now coldaisle.service
-  do_it rm -rf "$UNITS/coldaisle.service" "$UNITS/coldaisle.service.d" "$SYSUSERS/coldaisle.conf" "$COMMANDS/coldaisle" "$PREFIX"
+  do_it rm -rf "$UNITS/coldaisle.service" "$UNITS/coldaisle.service.d" "$SYSUSERS/coldaisle.conf" "$COMMANDS/coldaisle" "$PREFIX" "$CACHE"
   on_system systemctl daemon-reload
   [ -z "$purge" ] || do_it rm -rf "$ETC" "$STATE"
 }

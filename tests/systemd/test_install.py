@@ -44,6 +44,7 @@ def test_installs_program_site_and_unit(tmp_path: Path) -> None:
     assert (root / "etc/coldaisle/site").readlink() == Path("small")
     assert (root / "etc/coldaisle/site/site.toml").read_bytes() == (ROOT / "config/small/site.toml").read_bytes()
     assert (root / "opt/coldaisle/current/bin/coldaisle").is_file()
+    assert (root / "usr/local/bin/coldaisle").stat().st_mode & 0o111
     calls = (tmp_path / "calls").read_text()
     assert f"coldaisle check --config {ROOT / 'config' / 'small'}" in calls
     assert calls.count("--require-hashes") == 2

@@ -62,11 +62,21 @@ def test_it_runs_as_nobody_in_particular_and_writes_in_two_places() -> None:
     assert f"COLDAISLE_PERSISTENCE__SOCKET=/run/{one('RuntimeDirectory')}/control.sock" in keys()["Environment"]
 
 
+def test_the_operators_command_looks_where_the_service_keeps_its_things() -> None:
+    """Both name the same directory and socket."""
+    command = UNIT.with_name("coldaisle.sh").read_text()
+    for value in keys()["Environment"]:
+        if value.startswith("COLDAISLE_"):
+            name, _, path = value.partition("=")
+            assert f'export {name}="${{{name}:-{path}}}"' in command
+
+
 def test_memory_is_bounded_and_a_killed_worker_does_not_end_the_daemon() -> None:
     """The optimiser's worker may die without the daemon."""
     assert one("MemoryMax").endswith(("M", "G"))
     assert one("OOMPolicy") == "continue"
     assert one("SystemCallErrorNumber") == "EPERM"  # otherwise the refused mbind kills NumPy at import
+    assert keys()["SystemCallFilter"][-1] == "setpriority"  # the worker makes itself nice; refused, it would never start
 
 
 def test_every_block_says_why() -> None:
