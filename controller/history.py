@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from controller.journal import JournalError, JournalReader
+from safety.signals import Role
 
-TIME = "at_s"
+TIME: Final = "at_s"
+EFFECTIVE: Final = f".{Role.EFFECTIVE}"
 
 
 def table_of(journals: Sequence[Path]) -> dict[str, NDArray[np.float64]]:
     """Returns the accepted measurements of journals as one column for each signal, NaN where unknown, and ``at_s`` [s]; rows in order of time.
+
+    Setpoints in force stand under their plain names: as read where the site has an effective point, else as last asked for.
 
     Raises JournalError where a journal cannot be read or all of them together hold no cycle.
     """
@@ -24,7 +29,8 @@ def table_of(journals: Sequence[Path]) -> dict[str, NDArray[np.float64]]:
         try:
             for entry in reader.entries():
                 measured = entry.record.decision.measured
-                rows[measured.taken_at_s] = dict(measured.values)
+                effective = {s.removesuffix(EFFECTIVE): v for s, v in measured.values.items() if s.endswith(EFFECTIVE)}
+                rows[measured.taken_at_s] = {**measured.values, **entry.record.given.memory.requested, **effective}
         finally:
             reader.close()
     if not rows:

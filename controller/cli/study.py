@@ -129,19 +129,20 @@ def _counted(done: int) -> None:
 def _identify(asked: argparse.Namespace) -> int:
     from controller.history import table_of
     from controller.journal import JournalError
-    from plant_models.reduced.identify import IdentificationRefused, identify
+    from plant_models.reduced.identify import IdentificationError, identify
     from plant_models.reduced.parameters import save_parameters
 
     loaded = load_site(asked.config)
     out = asked.out or loaded.site.directory / loaded.site.optimiser.model
     try:
-        parameters, fit = identify(loaded.site, table_of(asked.data))
-    except (JournalError, IdentificationRefused) as error:
+        found = identify(loaded.site, table_of(asked.data), ", ".join(p.name for p in asked.data))
+    except (JournalError, IdentificationError) as error:
         print(f"coldaisle identify: {error}", file=sys.stderr)
         return 2
-    save_parameters(parameters, out)
-    found = {"model": str(out), "digest": parameters.digest, "held_back": fit}
-    _emit(asked.json, found, f"wrote {out}\n" + "\n".join(f"  {q}: {errors}" for q, errors in fit.items()))
+    save_parameters(found.parameters, out)
+    result = {"model": str(out), "digest": found.parameters.digest, "held_back": found.held_back, "notes": found.notes}
+    errors = [f"  {quantity}: " + ", ".join(f"{name} {value:.4f}" for name, value in each.items()) for quantity, each in found.held_back.items()]
+    _emit(asked.json, result, "\n".join([f"wrote {out}; errors on days held back:", *errors, *found.notes]))
     return 0
 
 
