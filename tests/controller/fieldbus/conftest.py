@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
@@ -20,6 +21,7 @@ from controller.fieldbus import Fieldbus
 from controller.fieldbus.memory import MemoryBus
 from controller.fieldbus.modbus import ModbusBus
 from controller.fieldbus.opcua import OpcUaBus
+from plant_models.site.address import parse_modbus_address
 from plant_models.site.codec import decode, encode
 from plant_models.site.points import Point, WriteClass
 from plant_models.site.topology import Device
@@ -34,18 +36,9 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def modbus_point(signal: str, address: str, kind: str = "float32", scale: float = 1.0, access: str = "rw", unit: str = "") -> Point:
-    return Point(signal, "modbus", "plc", address, kind, "ABCD", scale, 0.0, unit or _unit(signal), access, 30.0, None, None, WriteClass.VOLATILE)  # type: ignore[arg-type]  # access is one of r, w, rw
-
-
-def opcua_point(signal: str, kind: str = "float", uri: str = URI, scale: float = 1.0, access: str = "rw", name: str = "") -> Point:
-    address = f"nsu={uri};s={name or signal}"
-    return Point(signal, "opcua", "plc", address, kind, "", scale, 0.0, _unit(signal), access, 30.0, None, None, WriteClass.VOLATILE)  # type: ignore[arg-type]  # access is one of r, w, rw
-
-
-def _unit(signal: str) -> str:
-    quantity = signal.split(".")[1]
-    return {"c": "degC", "kpa": "kPa", "kw": "kW", "pct": "%", "kgs": "kg/s", "s": "s"}.get(quantity.rsplit("_", 1)[-1], "1")
+def point(protocol: Literal["modbus", "opcua"], signal: str, address: str, kind: str, scale: float = 1.0, access: Literal["r", "rw"] = "rw") -> Point:
+    unit = {"c": "degC", "pct": "%"}.get(signal.split(".")[1].rsplit("_", 1)[-1], "1")
+    return Point(signal, protocol, "plc", address, kind, "ABCD", scale, 0.0, unit, access, 30.0, None, None, WriteClass.VOLATILE)
 
 
 @dataclass
@@ -92,12 +85,12 @@ class ModbusServer:
         self.put_registers(point, encode(point, value))
 
     def put_registers(self, point: Point, words: Sequence[int]) -> None:
-        unit, offset = int(point.address.split(":")[0]), int(point.address.split(":")[1][1:]) - 1
-        self.memory[unit][offset : offset + len(words)] = words
+        at = parse_modbus_address(point.address)
+        self.memory[at.unit][at.offset : at.offset + len(words)] = words
 
     def get(self, point: Point) -> float | None:
-        unit, offset = int(point.address.split(":")[0]), int(point.address.split(":")[1][1:]) - 1
-        return decode(point, self.memory[unit][offset : offset + len(encode(point, 0.0))])
+        at = parse_modbus_address(point.address)
+        return decode(point, self.memory[at.unit][at.offset : at.offset + len(encode(point, 0.0))])
 
 
 @dataclass
@@ -108,6 +101,7 @@ class OpcUaServer:
     port: int = 0
     namespaces_before: Sequence[str] = ()
     nodes: dict[str, Any] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
     running: bool = False
     _server: Server | None = None
     _folder: Any = None
@@ -136,17 +130,15 @@ class OpcUaServer:
         await self.start()
         await self.limit_nodes(0)
         for point in self.points:
-            if not await self._exists(point):
+            if point.signal in self.deleted:
                 await self._add(point)
             await self.put(point.signal, 0.0)
             await self.nodes[point.signal].set_writable(point.writable)
+        self.deleted.clear()
 
-    async def _exists(self, point: Point) -> bool:
-        try:
-            await self.nodes[point.signal].read_node_class()
-        except ua.UaStatusCodeError:
-            return False
-        return True
+    async def delete(self, signal: str) -> None:
+        await self.nodes[signal].delete()
+        self.deleted.add(signal)
 
     async def _build(self) -> Server:
         self.port = self.port or free_port()
@@ -321,29 +313,25 @@ class Rig:
 TEMPERATURE, SETPOINT, STATE, FAN = "plant.chws_temp_c", "plant.chws_setpoint_c.request", "ch-1.machine_state", "hall-a.crah_fan_setpoint_pct.request"
 
 
+def opcua_points() -> dict[str, Point]:
+    kinds = {TEMPERATURE: "float", SETPOINT: "int16", STATE: "int32", FAN: "float"}
+    return {s: point("opcua", s, f"nsu={URI};s={s}", kind, 0.1 if s == SETPOINT else 1.0) for s, kind in kinds.items()}
+
+
 async def _modbus_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
-    points = {
-        p.signal: p
-        for p in (
-            modbus_point(TEMPERATURE, "1:40001", access="r"),
-            modbus_point(SETPOINT, "1:40010", "int16", 0.1),
-            modbus_point(STATE, "1:40012", "uint16", access="r"),
-            modbus_point(FAN, "1:40013", "float32"),
-        )
-    }
+    addresses = {TEMPERATURE: "1:40001", SETPOINT: "1:40010", STATE: "1:40012", FAN: "1:40013"}
+    kinds = {TEMPERATURE: "float32", SETPOINT: "int16", STATE: "uint16", FAN: "float32"}
+    points = {s: point("modbus", s, addresses[s], kinds[s], 0.1 if s == SETPOINT else 1.0) for s in addresses}
     server = ModbusServer()
     await server.start()
     bus = ModbusBus(Device("modbus", port=server.port), 5.0, 5.0)
 
     def offsets(signal: str) -> set[int]:
-        offset = int(points[signal].address[3:]) - 1
+        offset = parse_modbus_address(points[signal].address).offset
         return set(range(offset, offset + len(encode(points[signal], 0.0))))
 
     async def put(signal: str, value: float) -> None:
-        if value != value:
-            server.put_registers(points[signal], [0x7FC0, 0])
-        else:
-            server.put(points[signal], value)
+        server.put_registers(points[signal], encode(points[signal], value) if math.isfinite(value) else [0x7FC0, 0])
 
     async def get(signal: str) -> float | None:
         return server.get(points[signal])
@@ -358,15 +346,7 @@ async def _modbus_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
 
 
 async def _opcua_rig(server_of: Callable[[Sequence[Point]], Awaitable[OpcUaServer]]) -> tuple[Rig, Callable[[], Awaitable[None]]]:
-    points = {
-        p.signal: p
-        for p in (
-            opcua_point(TEMPERATURE, access="r"),
-            opcua_point(SETPOINT, "int16", scale=0.1),
-            opcua_point(STATE, "int32", access="r"),
-            opcua_point(FAN, "float"),
-        )
-    }
+    points = opcua_points()
     server = await server_of(list(points.values()))
     bus = OpcUaBus(Device("opcua", port=server.port, path="/test/"), 5.0, 5.0)
 
@@ -376,19 +356,16 @@ async def _opcua_rig(server_of: Callable[[Sequence[Point]], Awaitable[OpcUaServe
     async def get(signal: str) -> float | None:
         return await server.get(signal) * points[signal].scale
 
-    async def kill(signal: str) -> None:
-        await server.nodes[signal].delete()
-
     async def refuse(signal: str) -> None:
         await server.nodes[signal].set_read_only()
 
     async def leave_running() -> None: ...
 
-    return Rig(bus, points, put, get, kill, refuse, server.stop, server.start), leave_running
+    return Rig(bus, points, put, get, server.delete, refuse, server.stop, server.start), leave_running
 
 
 async def _memory_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
-    points = {p.signal: p for p in (opcua_point(TEMPERATURE), opcua_point(SETPOINT, "int16", scale=0.1), opcua_point(STATE, "int32"), opcua_point(FAN))}
+    points = opcua_points()
     site = MemoryValues()
     bus = MemoryBus(site)
 
@@ -416,10 +393,8 @@ async def _memory_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
 @pytest_asyncio.fixture(params=["modbus", "opcua", "memory"], loop_scope="module")
 async def rig(request: pytest.FixtureRequest, opcua_server_of: Callable[[Sequence[Point]], Awaitable[OpcUaServer]]) -> AsyncIterator[Rig]:
     """A device of each protocol in turn, running; the bus is not open yet."""
-    if request.param == "opcua":
-        built, shutdown = await _opcua_rig(opcua_server_of)
-    else:
-        built, shutdown = await {"modbus": _modbus_rig, "memory": _memory_rig}[request.param]()
+    made = {"modbus": _modbus_rig, "memory": _memory_rig, "opcua": lambda: _opcua_rig(opcua_server_of)}
+    built, shutdown = await made[request.param]()
     yield built
     await built.bus.close()
     await shutdown()
