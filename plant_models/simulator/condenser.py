@@ -15,7 +15,7 @@ _CAP_FULL_AT: Final = 0.5  # 5.20.12.2
 _FANS_OFF_S: Final = 300.0  # 5.20.12.2: 5 min at minimum speed and below setpoint
 _FANS_BAND_K: Final = 0.6
 _FANS_MIN_OFF_S: Final = 60.0
-_LIFT_MARGIN_K: Final = 1.0  # engineering value: head pressure acts this far above the maker's minimum lift
+LIFT_MARGIN_K: Final = 1.0  # engineering value: head pressure acts this far above the maker's minimum lift
 _CAP_PER_K_S: Final = 0.0005  # engineering value: 1 K short of lift for 10 min takes 30 % of speed
 _BYPASS_OFF_K: Final = 2.0
 _ENTERING_MIN_C: Final = 12.8  # chiller makers: lowest entering condenser water, 55 F
@@ -74,7 +74,7 @@ class Condenser:
         if lift_k is None:
             self._head_cap, self.bypass = 1.0, False
             return
-        short_k = self._lift_min_k + _LIFT_MARGIN_K - lift_k
+        short_k = self._lift_min_k + LIFT_MARGIN_K - lift_k
         self._head_cap = min(max(self._head_cap - _CAP_PER_K_S * short_k * elapsed_s, minimum), 1.0)
         too_cold = lift_k < self._lift_min_k or (cws_c is not None and cws_c < _ENTERING_MIN_C)
         warm = lift_k > self._lift_min_k + _BYPASS_OFF_K and (cws_c is None or cws_c > _ENTERING_MIN_C + _FANS_BAND_K)

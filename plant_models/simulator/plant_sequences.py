@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from plant_models.simulator.commands import PlantCommands
-from plant_models.simulator.condenser import Condenser
+from plant_models.simulator.condenser import LIFT_MARGIN_K, Condenser
 from plant_models.simulator.economiser import EconomiserSequence, Waters
 from plant_models.simulator.pumps import PumpStaging, slow
 from plant_models.simulator.staging import WATER_KJ_PER_KGK, Duty, Staging
@@ -17,6 +17,7 @@ from plant_models.site.topology import Site
 from safety.signals import EconomiserState, MachineState
 
 _MINIMUM_FLOW_RAMP_S: Final = 300.0  # Guideline 36-2021 5.20.8: 5 min over the whole range
+_DESIGN_RANGE_K: Final = 5.6  # 10 F, a common design
 _BESIDE_IT: Final = 1.10  # engineering value: fans, losses and envelope on top of the IT load, for the first staging only
 
 
@@ -44,7 +45,8 @@ class PlantSequences:
         self.staging = Staging(chillers)
         self.pumps = PumpStaging(self._pump_groups["chw"], self.plant.chw_flow_kgs)
         self.economiser = EconomiserSequence(bool(self._economisers))
-        self.condenser = Condenser(self._pump_groups["cw"], self._towers, max((c.lift_min_k for c in chillers), default=0.0))
+        self._lift_min_k = max((c.lift_min_k for c in chillers), default=0.0)
+        self.condenser = Condenser(self._pump_groups["cw"], self._towers, self._lift_min_k)
         self._flow_min_kgs = 0.0
         self._begun = False
 
@@ -101,7 +103,16 @@ class PlantSequences:
             downstream_c=downstream_c,
             flow_share=None if flow_kgs is None else flow_kgs / self.plant.chw_flow_kgs,
             wetbulb_c=seen.get("weather.oa_wetbulb_c"),
+            lift_floor_c=self._lift_floor_c(setpoints, seen),
         )
+
+    def _lift_floor_c(self, setpoints: Setpoints, seen: Mapping[str, float]) -> float | None:
+        """Returns the coldest water leaving the towers that running compressors stand: their minimum lift less the condensers' range."""
+        if not self._lift_min_k:
+            return None
+        hot_c, cold_c = seen.get(self._signal("cwr_temp_c")), seen.get(self._signal("cws_temp_c"))
+        range_k = _DESIGN_RANGE_K if hot_c is None or cold_c is None else max(hot_c - cold_c, 0.0)
+        return setpoints.chws_c + self._lift_min_k + LIFT_MARGIN_K - range_k
 
     def _duty(self, setpoints: Setpoints, waters: Waters, lift_k: float | None, seen: Mapping[str, float]) -> Duty:
         return Duty(
@@ -109,6 +120,7 @@ class PlantSequences:
             dp_setpoint_kpa=setpoints.dp_kpa,
             chws_c=waters.chws_c,
             entering_c=waters.downstream_c,
+            return_c=waters.chwr_c,
             flow_kgs=seen.get(self._signal("chw_flow_kgs")),
             dp_kpa=seen.get(self._signal("chw_dp_kpa")),
             lift_k=lift_k,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from plant_models.simulator.sequences import LIMITED, Machine, Step
@@ -19,18 +20,23 @@ _STEADY_PER_MIN: Final = 0.025  # 5.20.4.15: no change while load moves the othe
 _CHWS_FAILSAFE_K: Final = 1.0  # 5.20.4.15
 _DP_FAILSAFE_KPA: Final = 13.8  # 5.20.4.15, 2 psi
 _OVERLOAD_S: Final = 120.0  # engineering value: a stage that cannot carry the load is passed through, timers or not
-_START_SHARE: Final = 0.85  # engineering value: load of the machines that the simulation begins with
+_START_SHARE: Final = 0.85  # engineering value: load of machines that begin together, after free cooling or before the simulation
+_STAGGER_S: Final = 30.0  # engineering value: between machines that begin together
 _ORDER: Final = {"positive_displacement": 0, "vsd_centrifugal": 1, "constant_speed_centrifugal": 2}  # 5.20.4.7
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What a plant's chillers have to do now; None is unknown. ``entering_c`` is the water that enters them, after an economiser."""
+    """What a plant's chillers have to do now; None is unknown.
+
+    ``return_c`` is the water that comes back from the load, ``entering_c`` the same after an economiser.
+    """
 
     chws_setpoint_c: float
     dp_setpoint_kpa: float
     chws_c: float | None
     entering_c: float | None
+    return_c: float | None
     flow_kgs: float | None
     dp_kpa: float | None
     lift_k: float | None
@@ -55,6 +61,7 @@ class Staging:
         self.machines = tuple(Machine(spec) for spec in chillers)
         self._required = RollingMean(_MEAN_S)
         self._changed_at_s = -math.inf
+        self._began_at_s = -math.inf
         self._wanted = 0
         self._up, self._down, self._warm, self._low_dp, self._overload = Held(), Held(), Held(), Held(), Held()
 
@@ -103,14 +110,14 @@ class Staging:
         was_changing = self.changing
         self._move(now_s, elapsed_s, seen)
         if self.changing:
-            if any(m.step is Step.COAST and not m.available for m in self.machines):
+            if not duty.free_cooling and (not self.running or any(m.step is Step.COAST and not m.available for m in self.machines)):
                 self._replace(now_s)
             return
         if was_changing:
             self._changed_at_s = now_s
             for timer in (self._up, self._down, self._overload):
                 timer.reset()
-        required = _required_kw(duty)
+        required = _heat_kw(duty.flow_kgs, duty.entering_c, duty.chws_setpoint_c)
         if required is not None:
             self._required.add(required, now_s)
         self._decide(now_s, duty)
@@ -128,9 +135,12 @@ class Staging:
     def _decide(self, now_s: float, duty: Duty) -> None:
         if duty.free_cooling:
             self._wanted = 0
-            self._stop_one(now_s, urgent=True)
+            for machine in self.running:
+                machine.stop(now_s)
             return
-        if not self.running or len(self.running) < self._wanted:
+        if not self.running:
+            self._wanted = max(self._wanted, self._needed(duty))
+        if len(self.running) < self._wanted:
             self._replace(now_s)
             return
         failing_s = self._failing_s(now_s, duty)
@@ -139,7 +149,7 @@ class Staging:
         down = self._wants_down(now_s, duty) and failing_s == 0.0
         settled = now_s - self._changed_at_s >= _HOLD_S
         if settled and down:
-            if self._stop_one(now_s, urgent=False):
+            if self._stop_one(now_s):
                 self._wanted = len(self.running)
         elif ((settled and up) or overloaded) and any(m.may_start(now_s) for m in self.machines):
             self._wanted = len(self.running) + 1
@@ -147,7 +157,7 @@ class Staging:
 
     def _wants_up(self, now_s: float, duty: Duty) -> bool:
         capacity = sum(m.spec.capacity_kw for m in self.running)
-        ratio = min(stage_part_load(m.spec, duty.lift_k) for m in self.running)
+        ratio = min((stage_part_load(m.spec, duty.lift_k) for m in self.running), default=math.inf)
         efficient = self.part_load > ratio and self._required.per_min > -_STEADY_PER_MIN * capacity
         return self._up.for_at_least(_HOLD_S, efficient, now_s)
 
@@ -167,17 +177,30 @@ class Staging:
         held_s = max(self._warm.s(warm, now_s), self._low_dp.s(low, now_s))
         return max(held_s, 1.0) if warm or low else 0.0
 
+    def _needed(self, duty: Duty) -> int:
+        """Returns how many machines carry the whole load without an economiser: on its way out it soon gives little, warm towers suit compressors."""
+        load_kw = _heat_kw(duty.flow_kgs, duty.return_c, duty.chws_setpoint_c)
+        ready = self._by_preference(m for m in self.machines if m.available)
+        carried_kw = list(accumulate(_START_SHARE * m.spec.capacity_kw for m in ready))
+        return 1 if load_kw is None else min(1 + sum(kw < load_kw for kw in carried_kw), len(ready))
+
     def _replace(self, now_s: float) -> None:
-        """Starts the machine that is next, where one is missing and none is being started; what cannot start now is tried again at the next scan."""
+        """Starts the machine that is next, where one is missing; one at a time, but where none runs those needed begin together.
+
+        What cannot start now is tried again at the next scan.
+        """
         self._wanted = min(max(self._wanted, 1), sum(m.available for m in self.machines))
-        up = sum(m.running or m.state is MachineState.STARTING for m in self.machines)
+        starting = sum(m.state is MachineState.STARTING for m in self.machines)
+        if len(self.running) + starting >= self._wanted or (starting and (self.running or now_s - self._began_at_s < _STAGGER_S)):
+            return
         ready = self._by_preference(m for m in self.machines if m.may_start(now_s))
-        if up < self._wanted and ready and self.limit == 1.0:
+        if ready:
+            self._began_at_s = now_s
             ready[0].start(now_s)
 
-    def _stop_one(self, now_s: float, *, urgent: bool) -> bool:
+    def _stop_one(self, now_s: float) -> bool:
         for machine in sorted(self.running, key=self._first_to_stop):
-            if urgent or machine.ran_for_s(now_s) >= _HOLD_S:
+            if machine.ran_for_s(now_s) >= _HOLD_S:
                 machine.stop(now_s)
                 return True
         return False
@@ -189,7 +212,5 @@ class Staging:
         return (-_ORDER[machine.spec.kind], -machine.run_s, -self.machines.index(machine))
 
 
-def _required_kw(duty: Duty) -> float | None:
-    if duty.entering_c is None or duty.flow_kgs is None:
-        return None
-    return max(0.0, duty.flow_kgs * WATER_KJ_PER_KGK * (duty.entering_c - duty.chws_setpoint_c))
+def _heat_kw(flow_kgs: float | None, warm_c: float | None, setpoint_c: float) -> float | None:
+    return None if flow_kgs is None or warm_c is None else max(0.0, flow_kgs * WATER_KJ_PER_KGK * (warm_c - setpoint_c))

@@ -251,7 +251,7 @@ def test_pumps_follow_flow_and_low_differential_pressure(loaded: LoadedSite) -> 
 def test_economiser_goes_in_line_when_the_return_is_warmer_than_predicted(loaded: LoadedSite) -> None:
     bench = Bench(loaded, sensors(3300.0, wetbulb_c=20.0))
     assert bench.state("wse.economiser_state") == EconomiserState.OFF
-    bench.seen.update(sensors(3300.0, wetbulb_c=8.0))  # predicted 8 + 3.9 + 2*0.71 + 0.1*17.6 = 15.1; return 17.9
+    bench.seen.update(sensors(3300.0, wetbulb_c=4.0))  # predicted 4 + 3.9 + 2*0.71 + 0.25*21.6 = 14.7, lift allows 16; return 17.9
     bench.scan_for(10)
     assert bench.state("wse.economiser_state") == EconomiserState.PARTIAL
     assert bench.commands.economiser == 1.0
@@ -259,7 +259,7 @@ def test_economiser_goes_in_line_when_the_return_is_warmer_than_predicted(loaded
 
 
 def test_economiser_off_when_it_gives_nothing_but_not_before_twenty_minutes(loaded: LoadedSite) -> None:
-    bench = Bench(loaded, sensors(3300.0, wetbulb_c=8.0))
+    bench = Bench(loaded, sensors(3300.0, wetbulb_c=4.0))
     bench.scan_for(5)
     assert bench.state("wse.economiser_state") == EconomiserState.PARTIAL
     states = []
@@ -274,8 +274,8 @@ def test_economiser_off_when_it_gives_nothing_but_not_before_twenty_minutes(load
 
 
 def test_free_cooling_stops_the_chillers_and_gives_them_back_when_it_cannot_hold(loaded: LoadedSite) -> None:
-    bench = Bench(loaded, sensors(3300.0, wetbulb_c=8.0))
-    cold = sensors(3300.0, wetbulb_c=-1.0)
+    bench = Bench(loaded, sensors(3300.0, wetbulb_c=4.0))
+    cold = sensors(3300.0, wetbulb_c=-5.0)
     cold["wse.heat_kw"] = 3250.0
     bench.seen.update(cold)
     assert len(bench.running()) == 3
@@ -292,15 +292,37 @@ def test_free_cooling_stops_the_chillers_and_gives_them_back_when_it_cannot_hold
     assert bench.state("wse.economiser_state") == EconomiserState.PARTIAL  # a lost attempt is not repeated within the hour
 
 
+def test_after_free_cooling_the_machines_that_the_load_needs_begin_together(loaded: LoadedSite) -> None:
+    bench = Bench(loaded, sensors(3300.0, wetbulb_c=-5.0))
+    assert bench.running() == []
+    bench.seen["plant.chws_temp_c"] = 15.5
+    bench.scan_for(130 + 300 + 60)
+    assert len(bench.running()) == 3  # 3300 kW at 85 % of 1407 kW each
+
+
+def test_an_exchanger_that_warms_the_water_leaves_the_line_at_once(loaded: LoadedSite) -> None:
+    bench = Bench(loaded, sensors(3300.0, wetbulb_c=4.0))
+    assert bench.state("wse.economiser_state") == EconomiserState.PARTIAL
+    bench.seen["wse.chws_temp_c"] = bench.seen["plant.chwr_temp_c"] + 1.0
+    bench.scan_for(130)
+    assert bench.state("wse.economiser_state") == EconomiserState.OFF
+
+
+def test_no_economiser_beside_compressors_that_need_warmer_condenser_water(loaded: LoadedSite) -> None:
+    seen = sensors(2000.0, wetbulb_c=4.0)  # return at 14.8; lift wants 10 + 8 + 1 - 5 = 14 and the exchanger 2 K more
+    bench = Bench(loaded, seen)
+    assert bench.state("wse.economiser_state") == EconomiserState.OFF
+
+
 def test_a_cold_start_in_winter_finds_free_cooling_at_work(loaded: LoadedSite) -> None:
-    bench = Bench(loaded, sensors(3300.0, wetbulb_c=-2.0))
+    bench = Bench(loaded, sensors(3300.0, wetbulb_c=-5.0))
     assert bench.state("wse.economiser_state") == EconomiserState.FULL
     assert bench.running() == []
     assert bench.commands.economiser == 1.0
 
 
 def test_free_cooling_colds_the_towers_when_supply_is_warm_and_never_below_freeze_protection(loaded: LoadedSite) -> None:
-    bench = Bench(loaded, sensors(3300.0, wetbulb_c=-2.0))
+    bench = Bench(loaded, sensors(3300.0, wetbulb_c=-5.0))
     start_c = bench.commands.cws_setpoint_c
     bench.seen["plant.chws_temp_c"] = 10.8
     bench.scan_for(600)
@@ -338,7 +360,7 @@ def test_fans_stop_when_too_cold_at_minimum_and_come_back(loaded: LoadedSite) ->
 
 
 def test_freezing_weather_stops_the_fans(loaded: LoadedSite) -> None:
-    bench = Bench(loaded, sensors(3300.0, wetbulb_c=-2.0))
+    bench = Bench(loaded, sensors(3300.0, wetbulb_c=-5.0))
     bench.seen.update({f"ct-{i}.basin_temp_c": 4.0 for i in range(1, 6)})
     bench.scan_for(10)
     assert bench.commands.tower_fan_high == 0.0
