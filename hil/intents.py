@@ -18,13 +18,16 @@ from plant_models.site.points import Points
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One cycle as the journal holds it: its number, the run it belongs to, plant time [s], setpoints to be written, whether its receipt was added."""
+    """One cycle as the journal holds it: its number, the run it belongs to, plant time [s], setpoints to be written, whether its receipt
+    was added, and the mode that the daemon was in before it.
+    """
 
     cycle: int
     run: int
     taken_at_s: float
     writes: Mapping[str, float]
     completed: bool
+    mode_before: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,13 @@ def _take(row: tuple[int, int, float, str, str, str | None], intents: list[Inten
             json.loads(receipt)
         given = json.dumps(record["given"], separators=(",", ":"))
         writes = record["decision"]["command"]["writes"]
-    except (ValueError, KeyError) as error:
+        mode = record["given"]["memory"]["mode"]["mode"]
+    except (ValueError, KeyError, TypeError) as error:
         problems.append(f"cycle {cycle}: torn record: {error!r}")
         return
     if hashlib.sha256(given.encode()).hexdigest() != digest:
         problems.append(f"cycle {cycle}: its digest does not fit what it was given")
-    intents.append(Intent(cycle, run, taken_at_s, {s.removesuffix(REQUEST): float(v) for s, v in writes.items()}, receipt is not None))
+    intents.append(Intent(cycle, run, taken_at_s, {s.removesuffix(REQUEST): float(v) for s, v in writes.items()}, receipt is not None, int(mode)))
 
 
 def _gaps(intents: Sequence[Intent]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.bench import Bench, Pace
-from hil.intents import read_journal, without_intent
+from hil.intents import JournalFile, read_journal, without_intent
 from hil.process import DaemonProcess, persistence
 from hil.progress import say
 from hil.scores import Moment, Trace, mode_minutes
@@ -105,9 +105,13 @@ class Rig:
         """Returns each setpoint's deadband."""
         return {s: row.deadband for s, row in self.loaded.site.setpoint.items()}
 
+    def journal(self) -> JournalFile:
+        """Returns the daemon's journal as it is on disk now."""
+        return read_journal(self.state / "journal.sqlite")
+
     def check_journal(self) -> int:
         """Checks that the daemon's journal is whole and that it meant every setpoint write seen; returns how many it did not mean."""
-        journal = read_journal(self.state / "journal.sqlite")
+        journal = self.journal()
         self.check("the journal is whole", not journal.problems and bool(journal.intents), journal.problems[:3] or f"{len(journal.intents)} cycles")
         seen = self.watch.setpoints()
         lost = without_intent(seen, journal.intents, self.loaded.points)

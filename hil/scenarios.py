@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from hil.devices.watch import REQUEST, SeenWrite
+from hil.devices.watch import HEARTBEAT, REQUEST, SeenWrite
 from hil.progress import say
 from hil.rig import Rig, rig_of
 from hil.scores import MODE, back_under_bas_s, hotter_than_alone_k, last_beat_s, returned_s, too_fast
@@ -85,17 +85,21 @@ def judge_transfer(rig: Rig, taken_s: float) -> None:
 
 
 async def come_back(rig: Rig) -> None:
-    """Starts the daemon again and checks that it begins in RELEASE, and returns by itself after the healthy cycles that the site asks for."""
-    started_s, writes = rig.site.now_s, len(rig.watch.seen)
-    healthy_s = (rig.loaded.site.rollout.return_after_healthy_cycles - 1) * rig.loaded.site.timing.cycle_s
+    """Starts the daemon again and checks that it begins in RELEASE, takes the plant back by itself, and trusts its plan only after healthy cycles."""
+    started_s, before = rig.site.now_s, len(rig.watch.seen)
+    site = rig.loaded.site
     await rig.daemon.start()
     back = await rig.run(3.0, lambda: rig.in_charge() or not rig.daemon.alive)
-    told = [w for w in list(rig.watch.seen)[writes:] if w.signal == MODE]
-    rig.check("a restarted daemon begins in RELEASE", bool(told) and told[0].value == Mode.RELEASE, f"first mode told: {told[0].value if told else None}")
-    rig.check("it comes back by itself", back and rig.daemon.alive, f"{rig.mode} after {(rig.site.now_s - started_s) / 60:.0f} min")
-    early = [m for m in rig.trace.since(started_s) if m.remote and m.at_s - started_s < healthy_s]
-    rig.check(f"but not before {healthy_s / 60:g} min of healthy cycles", not early, f"{len(early)} steps in charge before")
+    rig.check("a restarted daemon comes back by itself", back and rig.daemon.alive, f"{rig.mode} after {(rig.site.now_s - started_s) / 60:.0f} min")
     await rig.run(1.0)
+    first = next((i for i in rig.journal().intents if i.taken_at_s >= started_s), None)
+    rig.check("it began in RELEASE", first is not None and first.mode_before == Mode.RELEASE, f"mode before its first cycle: {first and first.mode_before}")
+    seen = list(rig.watch.seen)[before:]
+    early = [w.signal for w in seen if first is not None and w.plant_at_s < first.taken_at_s and w.signal.endswith((REQUEST, HEARTBEAT))]
+    rig.check("and wrote neither heartbeat nor setpoint before its first cycle", first is not None and not early, early[:3] or "none")
+    healthy_s = (site.rollout.return_after_healthy_cycles - 1) * site.timing.cycle_s
+    planned_s = next((w.plant_at_s - started_s for w in seen if w.signal == MODE and w.value in (Mode.OPTIMISE, Mode.PLAN_ONLY)), None)
+    rig.check(f"its plan was not used before {healthy_s / 60:g} min of healthy cycles", planned_s is None or planned_s >= healthy_s, f"after {planned_s} s")
     fast = too_fast(rig.trace.since(started_s), rig.limits)
     rig.check("its return moved no setpoint faster than its rate", not fast, fast[:3] or "no jump")
 

@@ -19,7 +19,7 @@ SETPOINT = "plant.chws_setpoint_c"
 
 
 def _row(number: int, writes: dict[str, float], *, run: int = 1, receipt: str | None = "{}", rules: tuple[str, ...] = ()) -> tuple[Any, ...]:
-    given = {"stage": 4, "cycle": number}
+    given = {"stage": 4, "cycle": number, "memory": {"mode": {"mode": 4 if number == 1 else 2}}}
     interventions = [{"rule": rule, "signal": SETPOINT, "asked": 1.0, "permitted": None} for rule in rules]
     record = {"given": given, "decision": {"command": {"writes": writes, "hand_back": False}, "verdict": {"permitted": {}, "interventions": interventions}}}
     digest = hashlib.sha256(json.dumps(given, separators=(",", ":")).encode()).hexdigest()
@@ -43,6 +43,7 @@ def write(tmp_path: Path) -> Callable[[list[tuple[Any, ...]]], Path]:
 def test_a_whole_journal_has_no_problems(write: Any) -> None:
     journal = read_journal(write([_row(1, {}), _row(2, {SETPOINT: 8.0}), _row(3, {f"{SETPOINT}.request": 8.5}, receipt=None), _row(4, {}, run=2)]))
     assert journal.problems == ()
+    assert [i.mode_before for i in journal.intents] == [4, 2, 2, 2]
     assert [i.writes for i in journal.intents] == [{}, {SETPOINT: 8.0}, {SETPOINT: 8.5}, {}]
 
 
