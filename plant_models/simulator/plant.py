@@ -25,17 +25,17 @@ class Plant:
     def __init__(self, site: Site, truth: PlantTruth, weather: WeatherNow, utilisation: Sequence[float]) -> None:
         """Compiles the site's equations and starts near rest, machines off. Raises ValueError for a site whose air is too quick for steps of 1 s."""
         self.equations = Equations(site, truth)
-        self._inputs = self.equations.healthy_inputs()
-        self._fields = self.equations.inputs.view(self._inputs)
+        self.inputs = self.equations.healthy_inputs()
+        self._fields = self.equations.inputs.view(self.inputs)
         self._plants = [[self._fields[f"{name}.{f}"] for f in COMMANDED] for name in self.equations.plants]
         self._halls = [[self._fields[f"{name}.{f}"] for f in ("supply_setpoint_c", "fan_share", "utilisation")] for name in self.equations.halls]
-        self._weather = self._inputs[: len(WEATHER)]
+        self._weather = self.inputs[: len(WEATHER)]
         self.state: Array = self.equations.start(weather.oa_wetbulb_c)
         self.step_function, self.names = _compiled(self.equations)
         self.outputs: Array = np.zeros(len(self.names))
         self._where = {name: i for i, name in enumerate(self.names)}
         self._after = np.zeros_like(self.state)
-        vectors = (self.state, self._inputs, self._after, self.outputs)
+        vectors = (self.state, self.inputs, self._after, self.outputs)
         self._second, self._scan = _Bound(self.step_function, *vectors), _Bound(_between_scans(self.step_function), *vectors)
         self._surround(weather, utilisation)
         self._second()

@@ -48,6 +48,7 @@ class SimulatedSite:
             raise ValueError(f"points that the simulated site does not produce: {', '.join(unknown)}")
         self._chillers = tuple(tuple(c.name for c in site.chiller if c.plant == p.name) for p in site.plant)
         self._tripped: set[str] = set()
+        self._outside, self._use = weather.at(start_s), load.at(start_s)
         self._commands = self._scan()
         self._plant.adopt(self._commands)
 
@@ -57,14 +58,15 @@ class SimulatedSite:
         while self.now_s + STEP_S <= until:
             seconds = min(self._next_scan_s, until) - self.now_s
             steps = int(seconds / STEP_S + _CLOCK_SLACK_S)
-            self._plant.advance(self._commands, self._weather.at(self.now_s), self._load.at(self.now_s), steps)
+            self._plant.advance(self._commands, self._outside, self._use, steps)
             self.now_s += steps * STEP_S
             if self.now_s >= self._next_scan_s - _CLOCK_SLACK_S:  # at once, so that the clock served is the time reached
                 self._commands = self._scan()
 
     def _scan(self) -> Commands:
-        weather = self._weather.at(self.now_s)
-        self._sensors.scan(np.concatenate((self._plant.outputs[self._pick], (weather.oa_drybulb_c, weather.oa_wetbulb_c))))
+        """Takes weather, load and readings until the next scan, and returns the BAS's commands."""
+        self._outside, self._use = self._weather.at(self.now_s), self._load.at(self.now_s)
+        self._sensors.scan(np.concatenate((self._plant.outputs[self._pick], (self._outside.oa_drybulb_c, self._outside.oa_wetbulb_c))))
         self._next_scan_s = self.now_s + SCAN_S
         if not self._tripped:
             return self.bas.scan(self.now_s, self._sensors.readings)
@@ -109,6 +111,6 @@ class SimulatedSite:
         """Returns what is true now."""
         counted = self._plant.counters()
         del counted["process_kwh"]
-        weather = self._weather.at(self.now_s)
-        values = {**self._plant.values(), "weather.oa_drybulb_c": weather.oa_drybulb_c, "weather.oa_wetbulb_c": weather.oa_wetbulb_c}
+        weather = {"weather.oa_drybulb_c": self._outside.oa_drybulb_c, "weather.oa_wetbulb_c": self._outside.oa_wetbulb_c}
+        values = {**self._plant.values(), **weather}
         return Truth(self.now_s, values, self._plant.energies_kwh(), stored_kwh=self._plant.stored_kwh(), **counted)
