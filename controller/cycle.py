@@ -30,6 +30,9 @@ class PlantSeam(Protocol):
     async def read(self) -> Snapshot:
         """Reads every declared point."""
 
+    def image(self, snapshot: Snapshot) -> Snapshot:
+        """Fills a failed read with the last good reading while that is fresh."""
+
     async def write(self, command: Command) -> Receipt:
         """Writes a command, each value once."""
 
@@ -80,7 +83,7 @@ class Cycle:
         began = time.perf_counter()
         s = self.stages
 
-        snapshot = await self.plant.read()
+        snapshot = self.plant.image(await self.plant.read())
         measured, gate = check(snapshot, s.gate_rules, memory.gate)
         trends = update(memory.trends, measured, limits)
         at_s, elapsed_s = measured.taken_at_s, measured.taken_at_s - memory.at_s

@@ -18,5 +18,3 @@ def configure(how: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what it says is in each reading's detail already
-    logging.getLogger("asyncua").setLevel(logging.CRITICAL)

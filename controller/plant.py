@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from controller.clock import Clock
@@ -38,6 +39,7 @@ class Plant:
         self._points: Mapping[str, Point] = dict(loaded.points.by_signal)
         self._readable = tuple(p.signal for p in loaded.points.rows if p.readable)
         self._groups: dict[tuple[str, ...], tuple[tuple[Group, ...], tuple[str, ...]]] = {}
+        self._image: dict[str, Reading] = {}
         orphans = sorted({p.device for p in loaded.points.rows} - set(buses))
         if orphans:
             raise ValueError(f"no bus for the devices {', '.join(orphans)}; there are {', '.join(sorted(buses)) or 'none'}")
@@ -138,7 +140,23 @@ class Plant:
     async def _read_device(self, bus: Fieldbus, points: tuple[Point, ...]) -> dict[str, Reading]:
         raws = await bus.read(points)
         at_s = self._clock.now_s()
-        return {signal: Reading(signal, raw.value, raw.status, at_s, raw.detail) for signal, raw in raws.items()}
+        readings = {signal: Reading(signal, raw.value, raw.status, at_s, raw.detail) for signal, raw in raws.items()}
+        self._image.update((s, r) for s, r in readings.items() if r.status is Status.GOOD)
+        return readings
+
+    def image(self, snapshot: Snapshot) -> Snapshot:
+        """Returns a snapshot in which a read that failed shows the last good reading with its own time, as long as it is fresh enough for its point.
+
+        One dropped frame is then no lost sensor. A reading that the device itself calls bad, or that was never good, stays as it is.
+        """
+        readings = {s: self._last_good(r, snapshot.taken_at_s) if r.status is Status.MISSING else r for s, r in snapshot.readings.items()}
+        return Snapshot(snapshot.taken_at_s, readings)
+
+    def _last_good(self, missing: Reading, at_s: float) -> Reading:
+        last, point = self._image.get(missing.signal), self._points.get(missing.signal)
+        if last is None or point is None or at_s - last.received_at_s > (point.stale_after_s or 0.0):
+            return missing
+        return replace(last, detail=f"last good reading; now: {missing.detail}")
 
     async def _send(self, values: Mapping[str, float]) -> tuple[dict[str, Outcome], list[str]]:
         """The only way to the wire. Returns outcomes in the order of ``values``, and why each refusal."""

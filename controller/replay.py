@@ -36,6 +36,10 @@ class Recorded:
         """Returns the recorded snapshot."""
         return self.entry.record.given.snapshot
 
+    def image(self, snapshot: Snapshot) -> Snapshot:
+        """Returns the snapshot as it was recorded, filled in already."""
+        return snapshot
+
     async def plan(self, request: PlanRequest) -> Proposal:
         """Returns the recorded plan, or solves it again where there is a solver."""
         return self.entry.record.given.plan if self.solver is None else await self.solver.plan(request)

@@ -73,6 +73,18 @@ async def test_a_hall_without_inlet_readings_is_handed_back_and_latched(rig: Mak
     assert shown(small, f"{SUPPLY}.authority") != Authority.REMOTE
 
 
+async def test_one_dropped_read_is_no_lost_sensor(rig: Make) -> None:
+    small = await rig(Stage.AUTO)
+    await small.run(30)
+    inlets = {s for s in small.engine.loaded.points.by_signal if "rack_inlet" in s}
+    await small.engine.plant.read(sorted(inlets))
+    small.bus.faults.dead |= inlets
+    done = await small.engine.cycle_once()
+    small.bus.faults.dead -= inlets
+    assert done.record.decision.memory.mode.mode is Mode.RESET
+    assert "last good reading" in done.record.given.snapshot.readings["hall-a.rack_inlet_max_c"].detail
+
+
 async def test_a_dead_site_at_the_start_is_waited_for_without_a_latch(rig: Make) -> None:
     small = await rig(Stage.AUTO)
     small.bus.faults.unreachable = True
