@@ -23,7 +23,9 @@ PLANT_DISTURBANCES = (
     "cells_running",
     "chw_pumps_running",
     "cw_pumps_running",
-    "economiser_share",
+    "in_line_share",
+    "free_share",
+    "mode_known",
     "other_heat_kw",
     "other_flow_kgs",
 )
@@ -101,19 +103,19 @@ def respond(
     plants = {plant.name: plant for plant in site.plant}
     halls = {hall.name: _hall(hall, plants.get(hall.plant or ""), parameters, states, setpoints, disturbances) for hall in site.hall}
     served = {plant.name: [halls[h.name] for h in site.hall if h.plant == plant.name] for plant in site.plant}
-    answers = {plant.name: _plant(site, plant, parameters, states, setpoints, disturbances, served[plant.name]) for plant in site.plant}
+    drifts = {s: offsets[drift_of(s)] / _SECONDS_PER_HOUR if drift_of(s) in offsets else 0.0 for s in states}
+    answers = {plant.name: _plant(site, plant, parameters, states, setpoints, disturbances, served[plant.name], drifts) for plant in site.plant}
     rates: dict[str, Value] = {}
     powers: dict[str, Value] = {}
     outputs: dict[str, Value] = {}
     for name, plant_answer in answers.items():
         _add_plant(name, plant_answer, states, rates, powers, outputs)
     for name, hall_answer in halls.items():
-        _add_hall(name, hall_answer, rates, powers, outputs)
+        _add_hall(name, hall_answer, drifts, rates, powers, outputs)
     corrected = {g: kw * (1.0 + offsets[share_of(g)]) if share_of(g) in offsets else kw for g, kw in powers.items()}
     it_kw = sum((h.it_kw for h in halls.values()), start=0.0)
     corrected["site.losses_kw"] = parameters.site.losses_fixed_kw + parameters.site.losses_share * it_kw
-    drifted = {s: r + offsets[drift_of(s)] / _SECONDS_PER_HOUR if drift_of(s) in offsets else r for s, r in rates.items()}
-    return Response(drifted, corrected, outputs)
+    return Response(rates, corrected, outputs)
 
 
 def _hall(
@@ -143,9 +145,10 @@ def _plant(
     setpoints: Mapping[str, Value],
     disturbances: Mapping[str, Value],
     halls: list[HallResponse],
+    drifts: Mapping[str, Value],
 ) -> PlantResponse:
     chws_setpoint, dp, cws_setpoint = (setpoints[f"{plant.name}.{s}"] for s in PLANT_SETPOINTS)
-    chillers, cells, chw_pumps, cw_pumps, economiser, heat, flow = (disturbances[f"{plant.name}.{d}"] for d in PLANT_DISTURBANCES)
+    chillers, cells, chw_pumps, cw_pumps, in_line, free, known, heat, flow = (disturbances[f"{plant.name}.{d}"] for d in PLANT_DISTURBANCES)
     inputs = PlantInputs(
         chws_setpoint_c=chws_setpoint,
         dp_kpa=dp,
@@ -156,11 +159,13 @@ def _plant(
         cells_running=cells,
         chw_pumps_running=chw_pumps,
         cw_pumps_running=cw_pumps,
-        economiser_share=economiser,
+        in_line_share=in_line,
+        free_share=free,
+        mode_known=known,
         wetbulb_c=disturbances[WETBULB],
     )
-    state = PlantState(*(states[f"{plant.name}.{s}"] for s in PLANT_STATES))
-    return plant_response(parameters.plants[plant.name], machines_of(site, plant), state, inputs)
+    state, drift = (PlantState(*(values[f"{plant.name}.{s}"] for s in PLANT_STATES)) for values in (states, drifts))
+    return plant_response(parameters.plants[plant.name], machines_of(site, plant), state, inputs, drift)
 
 
 def _add_plant(
@@ -172,6 +177,7 @@ def _add_plant(
         f"{name}.chw_pumps_kw": answer.chw_pumps_kw,
         f"{name}.cw_pumps_kw": answer.cw_pumps_kw,
         f"{name}.towers_kw": answer.towers_kw,
+        f"{name}.economiser_pumps_kw": answer.economiser_pumps_kw,
     }
     outputs |= {
         f"{name}.chw_flow_kgs": answer.flow_kgs,
@@ -180,11 +186,14 @@ def _add_plant(
         f"{name}.cwr_temp_c": answer.cwr_c,
         f"{name}.lift_k": answer.cwr_c - states[f"{name}.chws_temp_c"],
         f"{name}.tower_fan_share": answer.fan_share,
+        f"{name}.free_share": answer.free_share,
     }
 
 
-def _add_hall(name: str, answer: HallResponse, rates: dict[str, Value], powers: dict[str, Value], outputs: dict[str, Value]) -> None:
+def _add_hall(
+    name: str, answer: HallResponse, drifts: Mapping[str, Value], rates: dict[str, Value], powers: dict[str, Value], outputs: dict[str, Value]
+) -> None:
     values = (answer.rates.supply_c, answer.rates.inlet_c, answer.rates.return_c, answer.rates.mass_c)
-    rates |= {f"{name}.{s}": v for s, v in zip(HALL_STATES, values, strict=True)}
+    rates |= {f"{name}.{s}": v + drifts[f"{name}.{s}"] for s, v in zip(HALL_STATES, values, strict=True)}
     powers |= {f"{name}.crah_fans_kw": answer.fan_kw, f"{name}.it_kw": answer.it_kw}
     outputs |= {f"{name}.coil_kw": answer.coil_kw, f"{name}.water_kgs": answer.water_kgs, f"{name}.mean_inlet_c": answer.mean_inlet_c}

@@ -26,16 +26,16 @@ def _plant(site: Site, plant: Plant) -> PlantParameters:
     capacity = sum(c.capacity_kw for c in chillers) / max(len(chillers), 1)
     tower_flow = sum(t.water_flow_kgs for t in towers) / max(len(towers), 1) or 1.0
     return PlantParameters(
-        supply_capacity_kj_per_k=0.5 * plant.loop_volume_m3 * 1000.0 * _WATER_KJ_PER_KGK,
-        return_capacity_kj_per_k=0.5 * plant.loop_volume_m3 * 1000.0 * _WATER_KJ_PER_KGK,
+        supply_capacity_kj_per_k=0.2 * plant.loop_volume_m3 * 1000.0 * _WATER_KJ_PER_KGK,
+        return_capacity_kj_per_k=0.8 * plant.loop_volume_m3 * 1000.0 * _WATER_KJ_PER_KGK,
         chws_tau_s=120.0,
         bypass_flow_kgs=max((c.evaporator_flow_kgs * c.evaporator_flow_min_share for c in chillers), default=0.0),
         chiller_capacity_kw=capacity,
         stage_up_load_share=0.9,  # Guideline 36-2021, 5.20.4, constant speed
         carnot_pinch_k=3.0,
         carnot_share=1.35,
-        carnot_fixed_share=0.15,
-        carnot_load_share=0.1,
+        carnot_fixed_share=3.0,
+        chiller_load_share=0.02,
         chiller_standing_kw=0.01 * capacity,
         condenser_capacity_kj_per_k=max(len(towers), 1) * 6000.0 * _WATER_KJ_PER_KGK,
         cws_tau_s=300.0,
@@ -49,6 +49,14 @@ def _plant(site: Site, plant: Plant) -> PlantParameters:
         chw_pump_friction_kw=0.5 * chw.power_kw / chw.flow_kgs**3 if chw else 0.0,
         cw_pump_kw=cw.power_kw if cw else 0.0,
         economiser_share=0.75,
+        economiser_flow_kgs=plant.chw_flow_kgs if any(e.plant == plant.name for e in site.economiser) else 0.0,
+        economiser_pump_kw=0.0,
+        economiser_partial_cws_c=7.0,  # makers' lowest basin temperature
+        economiser_free_pinch_k=2.0,
+        free_approach_k=6.9,  # Guideline 36-2021, 5.20.3: exchanger 2 K and tower 3.9 K approach, and 1 K
+        free_slope=0.1,
+        shared_benefit_k=1.1,  # Guideline 36-2021, 5.20.3
+        lift_held_k=max((c.lift_min_k for c in chillers), default=0.0) + 1.0,
     )
 
 

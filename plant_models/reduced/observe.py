@@ -24,7 +24,7 @@ def signals_used(site: Site) -> frozenset[str]:
     }
     rows = {f"{row}.rack_inlet_c" for h in site.hall for row in h.rows}
     names = [c.name for c in site.chiller] + [t.name for t in site.tower]
-    machines = {f"{name}.{q}" for name in names for q in ("machine_state", "power_kw")}
+    machines = {f"{name}.{q}" for name in names for q in ("machine_state", "power_kw")} | {f"{t.name}.fan_pct" for t in site.tower}
     pumps = {f"{p.name}.{q}" for p in site.pump for q in ("running_count", "power_kw")}
     economisers = {f"{e.name}.{q}" for e in site.economiser for q in ("economiser_state", "heat_kw")}
     return frozenset(plants | halls | rows | machines | pumps | economisers | {WETBULB, "site.losses_power_kw", "site.facility_power_kw"})
@@ -85,7 +85,9 @@ def _plant_disturbances(site: Site, plant: Plant, p: PlantParameters, measured: 
         f"{name}.cells_running": float(_running(cells, measured, min(len(cells), max(running, 1)))),
         f"{name}.chw_pumps_running": _pumps(site, name, "chw", measured, max(running, 1)),
         f"{name}.cw_pumps_running": _pumps(site, name, "cw", measured, max(running, 1) if cells else 0),
-        f"{name}.economiser_share": 1.0 if economiser >= EconomiserState.PARTIAL else 0.0,
+        f"{name}.in_line_share": 1.0 if economiser >= EconomiserState.PARTIAL else 0.0,
+        f"{name}.free_share": 1.0 if economiser >= EconomiserState.FULL else 0.0,
+        f"{name}.mode_known": 1.0,
         f"{name}.other_heat_kw": 0.0 if served else heat,
         f"{name}.other_flow_kgs": 0.0 if served else flow,
     }

@@ -47,9 +47,9 @@ class PlantParameters:
     carnot_share: _NonNegative
     """Electric power over Carnot power, per unit of heat."""
     carnot_fixed_share: _NonNegative
-    """The same, per unit of running capacity."""
-    carnot_load_share: _NonNegative
-    """The same, per unit of heat and of load share."""
+    """Over Carnot power and Carnot ratio, per unit of running capacity: what part load costs at high lift."""
+    chiller_load_share: _NonNegative
+    """Electric power over heat and load share, whatever the lift."""
     chiller_standing_kw: _NonNegative
     """Of one running chiller."""
     condenser_capacity_kj_per_k: _Positive
@@ -71,6 +71,22 @@ class PlantParameters:
     """Of one running condenser-water pump."""
     economiser_share: _Share
     """Effectiveness of the economiser on the chilled-water side."""
+    economiser_flow_kgs: _NonNegative
+    """Condenser water that the economiser draws beside the chillers'."""
+    economiser_pump_kw: _NonNegative
+    """Of the economiser's own pump, while in line."""
+    economiser_partial_cws_c: float
+    """Condenser water that the BAS asks of the towers while economiser and chillers share the load."""
+    economiser_free_pinch_k: float
+    """The same below the chilled-water setpoint while the economiser carries it alone."""
+    free_approach_k: float
+    """Chilled water above wet bulb from which the BAS trusts the economiser alone, at 15 degC wet bulb."""
+    free_slope: float
+    """The same, per kelvin of wet bulb below 15 degC."""
+    shared_benefit_k: float
+    """Return water above that from which the BAS puts the economiser in line."""
+    lift_held_k: _NonNegative
+    """Leaving condenser over leaving chilled water below which the BAS slows the tower fans."""
 
 
 @dataclass(frozen=True)

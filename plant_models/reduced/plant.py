@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plant_models.reduced.parameters import PlantParameters
-from plant_models.reduced.smooth import Value, larger, positive, saturated_enthalpy_kj_kg, smaller
+from plant_models.reduced.smooth import Value, larger, positive, saturated_enthalpy_kj_kg, saturated_enthalpy_slope, smaller, step_up
 
 WATER_KJ_PER_KGK = 4.186
 _REJECTED_PER_COOLED = 1.15  # heat to the towers over heat from the water, for the condensers' own rise only
@@ -33,7 +33,12 @@ class PlantInputs:
     cells_running: Value
     chw_pumps_running: Value
     cw_pumps_running: Value
-    economiser_share: Value
+    in_line_share: Value
+    """Of the economiser, as measured."""
+    free_share: Value
+    """1 where the economiser is known to carry the load alone."""
+    mode_known: Value
+    """How far those two are to be trusted: 1 now, less ahead, where the BAS will decide from temperatures."""
     wetbulb_c: Value
 
 
@@ -60,14 +65,21 @@ class PlantResponse:
     economiser_kw: Value
     cwr_c: Value
     fan_share: Value
+    free_share: Value
+    economiser_pumps_kw: Value
 
 
 def chiller_power_kw(p: PlantParameters, heat_kw: Value, running: Value, chws_c: Value, cwr_c: Value) -> Value:
-    """Returns the electric power of the running chillers [kW]: Carnot power with shares for capacity, heat and load, after Gordon and Ng."""
+    """Returns the electric power of the running chillers [kW]: Carnot power, its losses with capacity and load; after Gordon and Ng."""
     capacity_kw = running * p.chiller_capacity_kw
-    carnot = positive(cwr_c - chws_c + 2.0 * p.carnot_pinch_k, 2.0) / (chws_c - p.carnot_pinch_k + 273.15)
-    per_load = p.carnot_load_share * heat_kw * heat_kw / (capacity_kw + 1.0)
-    return carnot * (p.carnot_share * heat_kw + p.carnot_fixed_share * capacity_kw + per_load) + running * p.chiller_standing_kw
+    carnot = carnot_ratio(p, chws_c, cwr_c)
+    load = p.chiller_load_share * heat_kw * heat_kw / (capacity_kw + 1.0)
+    return carnot * (p.carnot_share * heat_kw + p.carnot_fixed_share * carnot * capacity_kw) + load + running * p.chiller_standing_kw
+
+
+def carnot_ratio(p: PlantParameters, chws_c: Value, cwr_c: Value) -> Value:
+    """Returns Carnot power over heat between the refrigerant's temperatures, a pinch beyond the waters'."""
+    return positive(cwr_c - chws_c + 2.0 * p.carnot_pinch_k, 2.0) / (chws_c - p.carnot_pinch_k + 273.15)
 
 
 def pump_power_kw(p: PlantParameters, flow_kgs: Value, dp_kpa: Value, running: Value) -> Value:
@@ -94,63 +106,90 @@ def tower_power_kw(p: PlantParameters, fan_share: Value) -> Value:
     return fan_share * (p.tower_fan_linear_kw + p.tower_fan_cubic_kw * fan_share * fan_share)
 
 
-def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: PlantInputs) -> PlantResponse:
-    """Returns how a plant answers: its local loops steer supply and condenser water to their setpoints as far as the machines can."""
-    least_kgs = u.chillers_running * p.bypass_flow_kgs
-    flow = larger(u.load_flow_kgs, least_kgs, 2.0) if machines.chillers else u.load_flow_kgs
+def economiser_mode(p: PlantParameters, machines: Machines, x: PlantState, u: PlantInputs) -> tuple[Value, Value]:
+    """Returns the shares by which the economiser is in line, and by which it carries the load alone, as known and as the BAS will decide."""
+    if not machines.economiser:
+        return 0.0 * x.chws_c, 0.0 * x.chws_c
+    promised_c = u.wetbulb_c + p.free_approach_k + p.free_slope * (15.0 - u.wetbulb_c)
+    in_line = step_up(x.chwr_c - promised_c - p.shared_benefit_k, 1.0)
+    alone = step_up(u.chws_setpoint_c - promised_c, 1.0)
+    known = u.mode_known
+    return known * u.in_line_share + (1.0 - known) * in_line, known * u.free_share + (1.0 - known) * alone
+
+
+def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: PlantInputs, drift: PlantState) -> PlantResponse:
+    """Returns how a plant answers: its local loops steer supply and condenser water to their setpoints as far as the machines can.
+
+    ``drift`` is added to the rates [K/s]; heat is what flows in less what is stored, so that at rest no sensor's offset enters it.
+    """
+    in_line, free = economiser_mode(p, machines, x, u)
+    running = u.chillers_running * (1.0 - free)
+    condenser_pumps = u.cw_pumps_running * (1.0 - free)
+    flow = larger(u.load_flow_kgs, running * p.bypass_flow_kgs, 2.0) if machines.chillers else u.load_flow_kgs
     flow_kw_per_k = WATER_KJ_PER_KGK * flow
-    economiser_kw = _economiser_kw(p, machines, flow_kw_per_k, x, u)
-    chiller_heat = _chiller_heat_kw(p, machines, flow_kw_per_k, economiser_kw, x, u)
-    condenser_kw_per_k = WATER_KJ_PER_KGK * (u.cw_pumps_running * p.condenser_flow_kgs + 1.0)
-    cwr_c = x.cws_c + (_REJECTED_PER_COOLED * chiller_heat + economiser_kw) / condenser_kw_per_k
-    chillers_kw = chiller_power_kw(p, chiller_heat, u.chillers_running, x.chws_c, cwr_c) if machines.chillers else 0.0 * flow
+    economiser_kw = in_line * flow_kw_per_k * p.economiser_share * positive(x.chwr_c - x.cws_c, 0.3) if machines.economiser else 0.0 * flow
+    chws_rate = (_chws_target_c(p, machines, running, flow_kw_per_k, economiser_kw, x, u) - x.chws_c) / p.chws_tau_s + drift.chws_c
+    stored_kw = p.supply_capacity_kj_per_k * chws_rate
+    chiller_heat = positive(flow_kw_per_k * (x.chwr_c - x.chws_c) - economiser_kw - stored_kw, 20.0) if machines.chillers else 0.0 * flow
+    condenser_kgs = condenser_pumps * p.condenser_flow_kgs + in_line * p.economiser_flow_kgs + 1.0
+    cwr_c = x.cws_c + (_REJECTED_PER_COOLED * chiller_heat + economiser_kw) / (WATER_KJ_PER_KGK * condenser_kgs)
+    chillers_kw = chiller_power_kw(p, chiller_heat, running, x.chws_c, cwr_c) if machines.chillers else 0.0 * flow
+    rejected_kw = chiller_heat + chillers_kw + economiser_kw
+    target_c = _cws_target_c(p, machines, in_line, free, cwr_c, x, u)
     if machines.towers:
-        cws_rate, fan_share = _towers(p, chiller_heat + chillers_kw + economiser_kw, cwr_c, x, u)
+        cws_rate, fan_share = _towers(p, rejected_kw, cwr_c, target_c, x, u, drift)
     else:
-        cws_rate, fan_share = (u.cws_setpoint_c - x.cws_c) / p.cws_tau_s, 0.0 * flow
-    chws_rate = (flow_kw_per_k * (x.chwr_c - x.chws_c) - chiller_heat - economiser_kw) / p.supply_capacity_kj_per_k
+        cws_rate, fan_share = (target_c - x.cws_c) / p.cws_tau_s + drift.cws_c, 0.0 * flow
     return PlantResponse(
         rates=PlantState(
-            chws_c=chws_rate if machines.chillers else (u.chws_setpoint_c - x.chws_c) / p.chws_tau_s,
-            chwr_c=(u.heat_kw - flow_kw_per_k * (x.chwr_c - x.chws_c)) / p.return_capacity_kj_per_k,
+            chws_c=chws_rate,
+            chwr_c=(u.heat_kw - flow_kw_per_k * (x.chwr_c - x.chws_c)) / p.return_capacity_kj_per_k + drift.chwr_c,
             cws_c=cws_rate,
         ),
         chillers_kw=chillers_kw,
         chw_pumps_kw=pump_power_kw(p, flow, u.dp_kpa, u.chw_pumps_running),
-        cw_pumps_kw=p.cw_pump_kw * u.cw_pumps_running,
+        cw_pumps_kw=p.cw_pump_kw * condenser_pumps,
         towers_kw=u.cells_running * tower_power_kw(p, fan_share),
         flow_kgs=flow,
         chiller_heat_kw=chiller_heat,
         economiser_kw=economiser_kw,
         cwr_c=cwr_c,
         fan_share=fan_share,
+        free_share=free,
+        economiser_pumps_kw=in_line * p.economiser_pump_kw,
     )
 
 
-def _economiser_kw(p: PlantParameters, machines: Machines, flow_kw_per_k: Value, x: PlantState, u: PlantInputs) -> Value:
-    if not machines.economiser:
-        return 0.0 * flow_kw_per_k
-    reached = p.economiser_share * positive(x.chwr_c - x.cws_c, 0.3)
-    wanted = positive(x.chwr_c - u.chws_setpoint_c, 0.3)
-    return u.economiser_share * flow_kw_per_k * smaller(reached, wanted, 0.2)
-
-
-def _chiller_heat_kw(p: PlantParameters, machines: Machines, flow_kw_per_k: Value, economiser_kw: Value, x: PlantState, u: PlantInputs) -> Value:
+def _chws_target_c(
+    p: PlantParameters, machines: Machines, running: Value, flow_kw_per_k: Value, economiser_kw: Value, x: PlantState, u: PlantInputs
+) -> Value:
+    """Returns the supply water that the plant comes to: its setpoint, or what capacity leaves of the return water."""
     if not machines.chillers:
-        return 0.0 * flow_kw_per_k
-    holds = flow_kw_per_k * (x.chwr_c - x.chws_c) - economiser_kw
-    steers = p.supply_capacity_kj_per_k / p.chws_tau_s * (x.chws_c - u.chws_setpoint_c)
+        return u.chws_setpoint_c
     # Capacity rises 3 %/K with chilled water and falls 1 %/K with condenser water: textbook slopes, the level is identified.
-    most = u.chillers_running * p.chiller_capacity_kw * (1.0 + 0.03 * (x.chws_c - 8.0)) * (1.0 - 0.01 * (x.cws_c - 24.0))
-    width = 0.02 * p.chiller_capacity_kw
-    return positive(smaller(holds + steers, most, width), width)
+    most_kw = running * p.chiller_capacity_kw * (1.0 + 0.03 * (x.chws_c - 8.0)) * (1.0 - 0.01 * (x.cws_c - 24.0))
+    return larger(u.chws_setpoint_c, x.chwr_c - (most_kw + economiser_kw) / (flow_kw_per_k + 1.0), 0.1)
 
 
-def _towers(p: PlantParameters, heat_kw: Value, cwr_c: Value, x: PlantState, u: PlantInputs) -> tuple[Value, Value]:
+def _cws_target_c(p: PlantParameters, machines: Machines, in_line: Value, free: Value, cwr_c: Value, x: PlantState, u: PlantInputs) -> Value:
+    """Returns the condenser water that the BAS steers for: its setpoint, colder for an economiser in line, never short of the chillers' lift."""
+    if not machines.economiser and not machines.chillers:
+        return u.cws_setpoint_c
+    shared = u.cws_setpoint_c + in_line * (p.economiser_partial_cws_c - u.cws_setpoint_c)
+    lifted = larger(shared, x.chws_c + p.lift_held_k - (cwr_c - x.cws_c), 0.5) if machines.chillers else shared
+    return lifted + free * (u.chws_setpoint_c - p.economiser_free_pinch_k - lifted)
+
+
+def _towers(
+    p: PlantParameters, heat_kw: Value, cwr_c: Value, target_c: Value, x: PlantState, u: PlantInputs, drift: PlantState
+) -> tuple[Value, Value]:
     """Returns the rate of the condenser water [K/s] and the fan speed share of the running cells."""
-    driving = positive(saturated_enthalpy_kj_kg(cwr_c) - saturated_enthalpy_kj_kg(u.wetbulb_c), 2.0)
     cells = u.cells_running + 0.01
-    asked_kw = heat_kw + p.condenser_capacity_kj_per_k / p.cws_tau_s * (x.cws_c - u.cws_setpoint_c)
-    asked = positive(asked_kw / (driving * cells), 0.01 * p.tower_air_kgs)
-    given = smaller(asked, tower_reach_kgs(p, 1.0), 0.01 * p.tower_air_kgs)
-    return (heat_kw - given * driving * cells) / p.condenser_capacity_kj_per_k, tower_fan_share(p, given)
+    reach_kgs = tower_reach_kgs(p, 1.0)
+    wetbulb_kj, leaving_kj = saturated_enthalpy_kj_kg(u.wetbulb_c), saturated_enthalpy_kj_kg(cwr_c)
+    # One Newton step from where the water is to where all fans at full speed would hold it.
+    coldest_c = x.cws_c + (wetbulb_kj + heat_kw / (reach_kgs * cells) - leaving_kj) / saturated_enthalpy_slope(cwr_c)
+    rate = (larger(target_c, coldest_c, 0.2) - x.cws_c) / p.cws_tau_s + drift.cws_c
+    asked_kw = heat_kw - p.condenser_capacity_kj_per_k * rate
+    asked_kgs = positive(asked_kw, 20.0) / (positive(leaving_kj - wetbulb_kj, 2.0) * cells)
+    return rate, tower_fan_share(p, smaller(asked_kgs, reach_kgs, 0.01 * p.tower_air_kgs))

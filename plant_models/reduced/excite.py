@@ -1,0 +1,62 @@
+"""Which setpoints to try so that a site shows what its model needs to know: one random step at a time, inside the limits, careful of hot inlets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from plant_models.reduced.model import PLANT_SETPOINTS
+from safety.limits import MORE_COOLING, Limits, SetpointLimits
+
+_HOLDS_MIN = (80.0, 170.0)  # time to get there at the limits' rates, and half an hour and more to settle
+USUAL_RANGES: Mapping[str, tuple[float, float]] = {
+    "chws_setpoint_c": (9.0, 18.0),
+    "cws_setpoint_c": (15.6, 27.0),
+    "crah_supply_setpoint_c": (18.0, 24.5),
+    "crah_fan_setpoint_pct": (45.0, 95.0),
+}
+"""Where steps go by default: where a good controller works, engineering values; the limits for what is not here."""
+
+
+@dataclass(frozen=True)
+class Excitation:
+    """A random but repeatable sequence of steps.
+
+    ``ranges`` narrows where steps may go, by setpoint (low, high). Above the inlet ``retreat_c`` [degC] the halls' setpoints go towards more
+    cooling, a kelvin higher the plants' too.
+    """
+
+    limits: Limits
+    seed: int
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    retreat_c: float = 26.0
+
+    def target(self, setpoint: str, at_s: float) -> float:
+        """Returns where a setpoint is to go at a plant time: a level drawn for the hold it lies in, each setpoint on a clock of its own."""
+        limit = self.limits.setpoints[setpoint]
+        low, high = self.ranges.get(setpoint, USUAL_RANGES.get(setpoint.partition(".")[2], (limit.low, limit.high)))
+        low, high = max(low, limit.low), min(high, limit.high)
+        number = sorted(self.limits.setpoints).index(setpoint)
+        hold_s = 60.0 * np.random.default_rng((self.seed, number)).uniform(*_HOLDS_MIN)
+        level = np.random.default_rng((self.seed, number, int(at_s // hold_s))).uniform()
+        return float(low + (high - low) * level)
+
+    def step(self, in_force: Mapping[str, float], hottest_inlet_c: float, at_s: float, elapsed_s: float) -> dict[str, float]:
+        """Returns the setpoints to write now, no faster than their limits."""
+        asked: dict[str, float] = {}
+        for setpoint, limit in self.limits.setpoints.items():
+            target = self.target(setpoint, at_s)
+            of_plant = setpoint.partition(".")[2] in PLANT_SETPOINTS
+            if hottest_inlet_c > self.retreat_c + (1.0 if of_plant else 0.0):
+                target = limit.high if MORE_COOLING[setpoint.partition(".")[2]] > 0 else limit.low
+            asked[setpoint] = _towards(in_force[setpoint], target, limit, elapsed_s)
+        return asked
+
+
+def _towards(value: float, target: float, limit: SetpointLimits, elapsed_s: float) -> float:
+    minutes = elapsed_s / 60.0
+    highest = target if limit.raise_per_min is None else value + limit.raise_per_min * minutes
+    lowest = target if limit.lower_per_min is None else value - limit.lower_per_min * minutes
+    return min(max(min(max(target, lowest), highest), limit.low), limit.high)

@@ -1,0 +1,79 @@
+"""Fits capacities and lags jointly: many stretches of an hour are predicted at once and their errors at every step made small, within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from plant_models.reduced.parameters import ReducedParameters
+from plant_models.reduced.simulate import Series, run, series_of
+from plant_models.reduced.table import Array, Data
+
+_PLANT = ("supply_capacity_kj_per_k", "return_capacity_kj_per_k", "chws_tau_s", "condenser_capacity_kj_per_k", "cws_tau_s")
+_HALL = ("supply_tau_s", "inlet_tau_s", "air_capacity_kj_per_k", "mass_capacity_kj_per_k", "mass_conductance_kw_per_k")
+_LAGS_S = (45.0, 900.0)
+_FACTOR = 3.0  # a capacity lies within this factor of its name plate's
+_STRETCH_S = 3600.0
+_STRETCHES = 40
+_NOTABLE_K = 0.5
+
+
+def fit_dynamics(data: Data, parameters: ReducedParameters, seed: int = 0) -> ReducedParameters:
+    """Returns parameters with capacities and lags fitted to stretches of an hour, drawn at random among those without a gap or a switch."""
+    steps = max(3, round(_STRETCH_S / data.step_s))
+    starts = whole_stretches(data, steps, data.fit)
+    if starts.size < _STRETCHES:
+        return parameters
+    chosen = np.sort(np.random.default_rng(seed).choice(starts, _STRETCHES, replace=False))
+    series = series_of(data, parameters)
+    names, start, lower, upper = _free(data, parameters)
+
+    def residual(logs: Array) -> Array:
+        fitted = _with(parameters, names, np.exp(logs))
+        return stretch_errors(data, fitted, series, chosen, steps) / _NOTABLE_K
+
+    best = least_squares(residual, np.log(start), bounds=(np.log(lower), np.log(upper)), loss="soft_l1", diff_step=0.03, max_nfev=12)
+    return _with(parameters, names, np.exp(best.x))
+
+
+def whole_stretches(data: Data, steps: int, among: NDArray[np.bool_]) -> NDArray[np.int_]:
+    """Returns the rows from which ``steps`` rows follow without a gap in time, and with nothing switched."""
+    good = data.settled & among
+    window = np.convolve(good.astype(int), np.ones(steps + 1, dtype=int), mode="valid")
+    return np.flatnonzero(window == steps + 1)
+
+
+def stretch_errors(data: Data, parameters: ReducedParameters, series: Series, starts: NDArray[np.int_], steps: int) -> Array:
+    """Returns model minus measurement of every measured state [K], over starts and steps, flat; unknown ones are 0."""
+    after = run(data, parameters, series, starts, steps)
+    measured = [s for s in series.states if not s.endswith(".mass_temp_c")]
+    errors = [states[s] - series.states[s][starts + k] for k, states in enumerate(after, start=1) for s in measured]
+    return np.nan_to_num(np.concatenate(errors), nan=0.0, posinf=1e3, neginf=-1e3)
+
+
+def _free(data: Data, parameters: ReducedParameters) -> tuple[list[tuple[str, str]], Array, Array, Array]:
+    names = [(p.name, f) for p in data.site.plant for f in _PLANT] + [(h.name, f) for h in data.site.hall for f in _HALL]
+    start = np.array([_get(parameters, name) for name in names])
+    lags = np.array([f.endswith("_tau_s") for _, f in names])
+    lower = np.where(lags, _LAGS_S[0], start / _FACTOR)
+    upper = np.where(lags, _LAGS_S[1], start * _FACTOR)
+    return names, np.clip(start, 1.01 * lower, 0.99 * upper), lower, upper
+
+
+def _get(parameters: ReducedParameters, name: tuple[str, str]) -> float:
+    part = parameters.plants.get(name[0]) or parameters.halls[name[0]]
+    return float(getattr(part, name[1]))
+
+
+def _with(parameters: ReducedParameters, names: list[tuple[str, str]], values: Array) -> ReducedParameters:
+    changes: dict[str, dict[str, float]] = {}
+    for (equipment, field), value in zip(names, values, strict=True):
+        changes.setdefault(equipment, {})[field] = float(value)
+    return replace(
+        parameters,
+        plants={n: replace(p, **changes.get(n, {})) for n, p in parameters.plants.items()},  # type: ignore[arg-type]  # all are floats
+        halls={n: replace(h, **changes.get(n, {})) for n, h in parameters.halls.items()},  # type: ignore[arg-type]  # all are floats
+    )
