@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -81,7 +82,7 @@ class GeneratedLoad:
             ((self._shape.fast_sd, self._shape.fast_correlation_s), (self._shape.slow_sd, self._shape.slow_correlation_s))
         ):
             keep = math.exp(-_GRID_S / correlation_s)
-            innovations = [np.random.default_rng((self._seed, hall, kind, d)).standard_normal(_MINUTES) for d in (day - 1, day)]
+            innovations = [np.random.default_rng((self._seed, hall, kind, d % 2**32)).standard_normal(_MINUTES) for d in (day - 1, day)]
             state, values = 0.0, []
             for innovation in np.concatenate(innovations):
                 state = keep * state + sd * math.sqrt(1.0 - keep**2) * float(innovation)
@@ -193,7 +194,7 @@ def _step_of(stamps: Sequence[tuple[int, float]], name: str, problems: list[Prob
     step_s = stamps[1][1] - stamps[0][1]
     if step_s <= 0.0:
         problems.append(Problem(f"{name}:{stamps[1][0]}", f"{step_s:g} s after the row before", "rows forward in time"))
-    for (_, before), (line, after) in zip(stamps[1:], stamps[2:], strict=False):
+    for (_, before), (line, after) in pairwise(stamps):
         if abs(after - before - step_s) > 1e-3 * abs(step_s):
             problems.append(Problem(f"{name}:{line}", f"{after - before:g} s after the row before", f"rows {step_s:g} s apart, as the first two"))
     return step_s
