@@ -158,22 +158,29 @@ def local(at_s: float, zone: ZoneInfo) -> str:
 
 
 def _changes(moment: Moment) -> str:
-    return "<br>".join(f"{escape(signal.removesuffix('.request'))} {number(value, 2)}" for signal, value in sorted(moment.written.items())) or NONE
+    """Returns what was written, a line each, and below it what became of the writes."""
+    if not moment.written:
+        return NONE
+    outcomes = Counter(o.value for o in moment.outcomes.values())
+    became = ", ".join(f"{n} {words(o).lower()}" for o, n in outcomes.items()) or "no receipt"
+    lines = "".join(f'<div class="item">{escape(s.removesuffix(".request"))} {value:.2f}</div>' for s, value in sorted(moment.written.items()))
+    return f'{lines}<div class="soft">{became}</div>'
 
 
 def _verdict(moment: Moment) -> str:
-    return "<br>".join(f"{escape(i.rule)}: {escape(i.signal)} {number(i.asked, 2)} → {number(i.permitted, 2)}" for i in moment.interventions) or NONE
+    """Returns what the envelope changed, a line each."""
+    held = [(i, "nothing" if i.permitted is None else f"{i.permitted:.2f}") for i in moment.interventions]
+    return "".join(f"<div>{escape(i.rule)}: {escape(i.signal)} {i.asked:.2f} to {permitted}</div>" for i, permitted in held) or NONE
 
 
 def decisions_table(history: History, zone: ZoneInfo) -> str:
     """Returns the last decisions, newest first, each with its reason in words."""
     rows = []
     for m in reversed(history.moments[-LAST_DECISIONS:]):
-        outcomes = Counter(o.value for o in m.outcomes.values())
         chip = f'<span class="chip {escape(m.mode.lower())}">{escape(m.mode)}</span>'
-        became = ", ".join(f"{n} {words(o).lower()}" for o, n in outcomes.items()) or ("no receipt" if m.written else NONE)
-        rows.append(("", [local(m.at_s, zone), chip, f'<div class="says">{escape(m.says)}</div>', _changes(m), _verdict(m), became]))
-    return table(["Plant time", "Mode", "Says", "Written", "Narrowed by the envelope", "Read back"], rows, css="log")
+        says = f'<div class="says">{escape(m.says.removeprefix(m.mode + ": "))}</div>'
+        rows.append(("", [local(m.at_s, zone), chip, says, _changes(m), _verdict(m)]))
+    return table(["Plant time", "Mode", "Says", "Written and read back", "Narrowed by the envelope"], rows, css="log")
 
 
 def events_table(history: History, zone: ZoneInfo) -> str:
