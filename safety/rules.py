@@ -43,7 +43,7 @@ def rate(case: Case) -> Interval:
         return FREE
     down, up = case.steps
     off_is_next = case.bounds.off_allowed and held <= case.bounds.low and down > 0.0
-    permitted = Interval(min(held - down, 0.0) if off_is_next else held - down, held + up)
+    permitted = Interval(0.0 if off_is_next else held - down, held + up)
     if not case.hot:
         return permitted
     towards_more = case.not_less_cooling()

@@ -103,6 +103,38 @@ def test_off_is_not_for_a_hot_room_nor_where_it_is_not_allowed(calm, decide):
     assert decide({FAN: 0.0}, {INLET: None, ROWS[0]: None}, {FAN: 30.0}, limits) == ({FAN: 30.0}, {FAN: "inlet"})
     assert decide({FAN: 0.0}, in_force={FAN: 30.0}) == ({FAN: 30.0}, {FAN: "range"})
     assert decide({FAN: 10.0}, in_force={FAN: 30.0}, limits=limits) == ({FAN: 30.0}, {FAN: "range"})
+    assert decide({FAN: 0.0}, in_force={FAN: 30.0}, limits=limits, elapsed_s=0.0) == ({FAN: 30.0}, {FAN: "rate"})
+    assert decide({FAN: 0.0}, in_force={FAN: 30.0}, limits=limits, elapsed_s=6.0) == ({FAN: 0.0}, {})
+
+
+def test_a_hot_room_is_cooled_faster_than_the_rate_and_never_relaxed_faster(decide):
+    hot = {INLET: 28.0}
+    trend = {"hall-a": InletTrend(400.0, 0.0, 0.0, 0.0)}
+    full = {CWS: 15.0, CHWS: 6.0, DP: 150.0, AIR: 16.0, FAN: 100.0}
+    low = {CWS: 26.0, CHWS: 12.0, DP: 50.0, AIR: 21.0, FAN: 40.0}
+    assert decide(full, hot, low, inlets=trend) == (full, {})
+    fast = {CWS: 30.0, CHWS: 18.0, DP: 40.0, AIR: 26.0, FAN: 30.0}
+    assert decide(fast, hot, inlets=trend)[0] == held(*fast)
+
+
+def test_one_of_several_halls_or_machines_is_enough(calm, decide):
+    halls = (HallLimits("hall-b", "plant"), *calm.limits.halls)
+    dry = {"hall-b.rack_inlet_max_c": 24.0, "hall-b.room_dewpoint_c": 10.0, "hall-b.room_rh_pct": 40.0}
+    steady = {name: InletTrend(0.0, 0.0, 0.0, 0.0) for name in ("hall-a", "hall-b")}
+    two = replace(calm.limits, halls=halls)
+    assert decide({CHWS: 12.4}, dry, limits=two, inlets=steady) == ({CHWS: 12.4}, {})
+    assert decide({CHWS: 12.4}, dry | {DEWPOINT: 16.0}, limits=two, inlets=steady) == ({CHWS: 12.0}, {CHWS: "humidity"})
+    assert decide({CHWS: 12.4}, dry | {"hall-b.rack_inlet_max_c": None}, limits=two, inlets=steady) == ({CHWS: 12.0}, {CHWS: "inlet"})
+    assert decide({CHWS: 12.4}, dry | {"hall-b.rack_inlet_max_c": 33.0}, limits=two, inlets=steady, writable=frozenset({CHWS})) == (
+        {CHWS: 6.0},
+        {CHWS: "inlet"},
+    )
+    machines = (*calm.limits.chillers, replace(calm.limits.chillers[0], name="ch-2"))
+    both = replace(calm.limits, chillers=machines)
+    second = {"ch-2.machine_state": 2.0, "ch-2.chws_temp_c": 12.0, "ch-2.cwr_temp_c": 29.0, "ch-2.evaporator_flow_kgs": 30.0}
+    assert decide({DP: 80.0}, second, limits=both) == ({DP: 80.0}, {})
+    assert decide({DP: 80.0}, second | {"ch-2.evaporator_flow_kgs": 10.0}, limits=both) == ({DP: 90.0}, {DP: "minimum_flow"})
+    assert decide({CHWS: 11.0}, second | {"ch-2.chws_temp_c": 4.5}, limits=both) == ({CHWS: 12.0}, {CHWS: "freeze"})
 
 
 def test_inlet_above_recommended_for_five_minutes_stops_every_reduction(decide):
