@@ -60,7 +60,8 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; }
 th { color: var(--soft); font-weight: 500; border-bottom-color: var(--edge); vertical-align: bottom; }
 tr.sum td { font-weight: 600; } td.mine, th.mine { color: var(--ours); font-weight: 600; }
 .log { font-size: 12.5px; } .says { white-space: normal; min-width: 260px; }
-.log th, .log td { text-align: left; vertical-align: top; padding-right: 6px; white-space: normal; } .log td:first-child, .item { white-space: nowrap; } .soft { color: var(--soft); }
+.log th, .log td { text-align: left; vertical-align: top; padding-right: 6px; white-space: normal; } .log td:first-child, .item { white-space: nowrap; }
+.soft { color: var(--soft); }
 .chip { display: inline-block; color: #fff; border-radius: 4px; padding: 0 6px; font-size: 11px; font-weight: 600; }
 .columns { display: grid; grid-template-columns: 1fr 1fr; gap: 20px 48px; }
 footer { margin-top: 48px; border-top: 1px solid var(--edge); padding-top: 14px; color: var(--soft); font-size: 13px; } footer p { max-width: 84ch; }
