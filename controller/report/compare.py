@@ -143,6 +143,12 @@ def saving(mine: Column, base: Column) -> Saving:
     )
 
 
+def worse_violations(mine: Column, base: Column) -> tuple[str, ...]:
+    """Returns the kinds of violation of which ``mine`` has more than ``base``: a saving bought with them is none."""
+    pairs = ((kind, mine.number("violations", kind), base.number("violations", kind)) for kind in mine.table("violations"))
+    return tuple(kind for kind, ours_, theirs in pairs if ours_ is not None and theirs is not None and ours_ > theirs)
+
+
 def keys_of(among: tuple[Column, ...], table: str) -> tuple[str, ...]:
     """Returns every key that any column has in a sub-table, in the order of first appearance."""
     return tuple(dict.fromkeys(key for column in among for key in column.table(table)))

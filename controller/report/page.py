@@ -10,7 +10,7 @@ from typing import Any
 
 from controller.report import style
 from controller.report.chart import LEFT, RIGHT, Frame, Panel, frame_of, panel_svg, ribbon_svg, thin
-from controller.report.compare import DAEMON, Column, baselines, ours, saving
+from controller.report.compare import DAEMON, Column, baselines, ours, saving, worse_violations
 from controller.report.panels import inlet_limits, inlet_panel, power_panels, setpoint_panels, weather_panels, zone_of
 from controller.report.read import History, highest, spans
 from controller.report.tables import counts_table, decisions_table, energy_table, events_table, journal_tables, local, number, solver_table
@@ -40,7 +40,9 @@ def saving_tiles(columns: tuple[Column, ...]) -> list[str]:
             found = saving(mine, base)
             parts = (("cooling", found.cooling_pct), ("facility", found.facility_pct), ("cost", found.cost_pct))
             note = "of its cooling energy; " + ", ".join(f"{what} {number(value, 1)} %" for what, value in parts)
-            css = "" if found.headline_pct is None else "good" if found.headline_pct > 0 else "bad"
+            worse = worse_violations(mine, base)
+            note += f"; <b>but more violations, of {len(worse)} kind{"s" if len(worse) > 1 else ""}</b>" if worse else ""
+            css = "" if found.headline_pct is None else "bad" if found.headline_pct <= 0 or worse else "good"
             tiles.append(tile(f"Saving against {base.short}", number(found.headline_pct, 1, "<small> %</small>"), escape(found.void) or note, css))
     return tiles
 
@@ -57,7 +59,7 @@ def score_tiles(columns: tuple[Column, ...]) -> list[str]:
         "Rack-minutes over recommended inlet",
         number(over),
         f"over allowable: {number(far)}" + (f"; {escape(beside)}" if beside else ""),
-        "" if over is None or far is None else "bad" if far > 0 else "good" if over == 0 else "",
+        "" if over is None or far is None else "bad" if far > 0 or any(over > (c.number("violations", VIOLATIONS[0]) or 0) for c in others) else "good",
     )
     pue = tile("PUE", number(mine.number("pue"), 3), ", ".join(f"{escape(c.name)} {number(c.number('pue'), 3)}" for c in others) or "whole facility over IT")
     return [hot, pue]

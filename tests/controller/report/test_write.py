@@ -85,6 +85,17 @@ def test_savings_stand_beside_violations(journal: Path, truth: dict[str, Any], b
     ]
 
 
+def test_a_saving_bought_with_violations_is_not_shown_as_good(truth: dict[str, Any], backtest: dict[str, Any], tmp_path: Path) -> None:
+    write_report(None, tmp_path / "r.html", truth, backtest)
+    assert '<div class="value good">25.0' in read(tmp_path / "r.html")[0]
+    truth["policy"]["violations"]["inlet_above_recommended_rack_minutes"] = 4
+    write_report(None, tmp_path / "r.html", truth, backtest)
+    text, reader = read(tmp_path / "r.html")
+    assert '<div class="value bad">25.0' in text
+    assert '<div class="value bad">4<' in text
+    assert "but more violations, of 1 kind" in reader.words
+
+
 def test_unequal_it_work_shows_no_saving(truth: dict[str, Any], backtest: dict[str, Any], tmp_path: Path) -> None:
     truth["policy"]["it_work"] = 9.0
     write_report(None, tmp_path / "r.html", truth, backtest)
