@@ -26,8 +26,8 @@ from controller.policies import POLICIES
 from controller.record import CycleRecord, RunHeader
 from controller.stages import fresh_memory, stages_of
 from plant_models.scores import Scores
-from plant_models.simulator.conditions import Conditions, simulate
-from plant_models.simulator.site import SimulatedSite
+from plant_models.simulator.conditions import Conditions, Prepared, simulate
+from plant_models.simulator.series import Columns, Series
 from plant_models.site.limits import limits_of
 from plant_models.site.load import load_site
 from safety.modes import WRITES, Mode
@@ -138,27 +138,33 @@ async def _run_policy(task: Task, progress: Callable[[float], None], environ: Ma
     engine.set_stage(policy.stage)
     scores = Scores(loaded.site)
     try:
-        await _drive(engine, site, scores, tally, prepared.start_s, prepared.until_s, progress)
+        series = await _drive(engine, prepared, scores, tally, progress)
     finally:
         if worker:
             await worker.stop()
         if journal:
             journal.close()
-    return {**scores.result(), **tally.result(loaded.site.timing.cycle_s, policy.optimiser)}
+    result = {**scores.result(), **tally.result(loaded.site.timing.cycle_s, policy.optimiser)}
+    return {**result, "series": series} if task.series else result
 
 
-async def _drive(engine: Engine, site: SimulatedSite, scores: Scores, tally: Tally, start_s: float, until_s: float, progress: Callable[[float], None]) -> None:
+async def _drive(engine: Engine, prepared: Prepared, scores: Scores, tally: Tally, progress: Callable[[float], None]) -> Columns:
     """Runs guard and cycle in plant time on one thread: the guard first, as on a real site, then the cycle where one is due."""
-    timing = engine.loaded.site.timing
+    timing, site = engine.loaded.site.timing, prepared.site
+    series: Series | None = None
     began_s = now_s = due_s = site.now_s
-    while now_s < until_s:
+    while now_s < prepared.until_s:
+        tally.counting = now_s >= prepared.start_s
+        if tally.counting:
+            series = series or Series(engine.loaded, site)
+            series.observe()
+            scores.observe(site)
         await engine.guard.tick(now_s)
         if now_s >= due_s:
             await engine.cycle_once()
             due_s += timing.cycle_s
-            progress((now_s - began_s) / (until_s - began_s))
-        tally.counting = now_s >= start_s
+            progress((now_s - began_s) / (prepared.until_s - began_s))
         now_s += timing.guard_s
         await engine.clock.sleep_until(now_s)
-        if tally.counting:
-            scores.observe(site)
+    scores.observe(site)
+    return series.columns if series else {}

@@ -18,8 +18,9 @@ from hil.bench import Bench, Pace
 from hil.demo_view import Screen, Shown, comparison, screen_of
 from hil.intents import intervention_counts
 from hil.process import DaemonProcess, persistence, run_tool
-from hil.scores import Columns, Series, Trace, mode_minutes
+from hil.scores import Trace, mode_minutes
 from plant_models.simulator.conditions import Conditions, Prepared, simulate
+from plant_models.simulator.series import Columns, Series
 from plant_models.site.load import LoadedSite, load_site
 from safety.modes import Mode
 
