@@ -39,12 +39,12 @@ class Tuning:
     valve_low_pct: float = 85.0
     chws_warmest_c: float = 15.6  # 5.20.5.2, 60 F
     approach_least_k: float = 3.5  # no condenser water is asked for that towers would only reach at full speed ...
-    approach_most_k: float = 5.0  # ... and none so warm that compressors pay more than fans save
+    approach_most_k: float = 3.5  # ... and none so warm that compressors pay more than fans save
     inlet_gain: float = 0.4  # K of supply air for each kelvin of the hottest inlet from its target, each period
     supply_raise_k: float = 0.5  # at most, each period
     supply_lower_k: float = 1.5
     supply_coldest_c: float = 16.0
-    spread_k: float = 3.0  # hottest inlet over supply air that the fans hold: just enough air for the servers, little recirculated
+    spread_k: float = 4.0  # hottest inlet over supply air that the fans hold: just enough air for the servers, little recirculated
     spread_gain_pct: float = 4.0  # of speed for each kelvin, each period
     fan_lower_pct: float = 3.0  # at most, each period
     fan_raise_pct: float = 10.0

@@ -111,6 +111,7 @@ class Staging:
         self._move(now_s, elapsed_s, seen)
         if self.changing:
             if not duty.free_cooling and (not self.running or any(m.step is Step.COAST and not m.available for m in self.machines)):
+                self._wanted = self._wanted or self._needed(duty)
                 self._replace(now_s)
             return
         if was_changing:
