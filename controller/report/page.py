@@ -41,7 +41,8 @@ def saving_tiles(columns: tuple[Column, ...]) -> list[str]:
             parts = (("cooling", found.cooling_pct), ("facility", found.facility_pct), ("cost", found.cost_pct))
             note = "of its cooling energy; " + ", ".join(f"{what} {number(value, 1)} %" for what, value in parts)
             worse = worse_violations(mine, base)
-            note += f"; <b>but more violations, of {len(worse)} kind{'s'[: len(worse) - 1]}</b>" if worse else ""
+            kinds = "kind" if len(worse) == 1 else "kinds"
+            note += f"; <b>but more violations, of {len(worse)} {kinds}</b>" if worse else ""
             css = "" if found.headline_pct is None else "bad" if found.headline_pct <= 0 or worse else "good"
             tiles.append(tile(f"Saving against {base.short}", number(found.headline_pct, 1, "<small> %</small>"), escape(found.void) or note, css))
     return tiles
