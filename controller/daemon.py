@@ -17,6 +17,7 @@ from controller.control import serve
 from controller.cycle import Cycle, Done
 from controller.encode import plain
 from controller.engine import Engine
+from controller.explain import explanation
 from controller.hold import holdings
 from controller.journal import Event, Journal, JournalError
 from controller.notify import Notifier
@@ -63,8 +64,7 @@ class Daemon:
     optimiser: OptimiserWorker
     cycles: int = 0
     notifier: Notifier = field(default_factory=Notifier)
-    said: str = "no cycle yet"
-    in_force: dict[str, float] = field(default_factory=dict)
+    last: Done | None = None
 
     async def run(self) -> bool:
         """Runs until SIGTERM or SIGINT, then hands back and returns True; False when decisions could no longer be recorded.
@@ -106,8 +106,7 @@ class Daemon:
         """Tells the log and systemd of a cycle that is on disk; nothing else feeds the watchdog."""
         decision = done.record.decision
         self.cycles += 1
-        self.said = decision.says
-        self.in_force = dict(holdings(self.loaded, decision.measured, self.engine.memory.requested).in_force)
+        self.last = done
         log.info(
             "cycle_recorded",
             cycle=done.cycle,
@@ -141,8 +140,10 @@ class Daemon:
         do = request.get("do")
         if do == "status":
             return self.status()
+        if do == "explain":
+            return explanation(self.last.record) if self.last else {"error": "no cycle was recorded yet in this run"}
         if do not in ("release", "engage", "stage"):
-            return {"error": f"do={do!r}: must be status, release, engage or stage"}
+            return {"error": f"do={do!r}: must be status, explain, release, engage or stage"}
         reason, who = str(request.get("reason", "")).strip(), str(request.get("who", "")) or "operator"
         if not reason:
             return {"error": f"{do}: a reason is needed"}
@@ -177,8 +178,8 @@ class Daemon:
             "latched": memory.mode.latched,
             "at_s": memory.at_s,
             "cycles": self.cycles,
-            "says": self.said,
-            "in_force": self.in_force,
+            "says": self.last.record.decision.says if self.last else "no cycle yet",
+            "in_force": plain(holdings(self.loaded, self.last.record.decision.measured, memory.requested).in_force) if self.last else {},
             "requested": plain(memory.requested),
             "last_receipt": plain(self.engine.last_receipt),
             "optimiser_ready": self.optimiser.ready,

@@ -14,7 +14,7 @@ from plant_models.site.load import LoadedSite, SiteErrors, load_site
 
 
 def add_commands(commands: Any) -> None:
-    """Adds check, run, status, release, engage and stage."""
+    """Adds check, run, status, explain, release, engage and stage."""
     check = commands.add_parser("check", help="validate a site and print what was understood")
     _config(check)
     check.add_argument("--live", action="store_true", help="also read every point once and report value and quality")
@@ -31,6 +31,11 @@ def add_commands(commands: Any) -> None:
     _config(status)
     status.add_argument("--json", action="store_true", help="print one JSON object")
     status.set_defaults(run=_status, refuses=SiteErrors)
+
+    explain = commands.add_parser("explain", help="say why the last cycle did what it did")
+    _config(explain)
+    explain.add_argument("--json", action="store_true", help="print one JSON object")
+    explain.set_defaults(run=_explain, refuses=SiteErrors)
 
     for name, says in (("release", "hand the plant back to the BAS; stays so until engaged"), ("engage", "let the daemon take the plant again")):
         order = commands.add_parser(name, help=says)
@@ -126,6 +131,16 @@ def _status(asked: argparse.Namespace) -> int:
     for setpoint, value in answer["in_force"].items():
         asked_for = answer["requested"].get(setpoint)
         print(f"  {setpoint:40s} in force {value:8.2f}" + (f", asked {asked_for:8.2f}" if asked_for is not None else ""))
+    return 0
+
+
+def _explain(asked: argparse.Namespace) -> int:
+    from controller.explain import as_text
+
+    answer = _ask(asked, {"do": "explain"})
+    if answer is None:
+        return 1
+    print(json.dumps(answer, indent=1) if asked.json else as_text(answer))
     return 0
 
 

@@ -1,7 +1,9 @@
+import json
 from collections.abc import Awaitable, Callable
 
 import pytest
 
+from controller.explain import as_text, explanation
 from controller.journal import JournalError
 from controller.record import Orders
 from safety.modes import Condition, Mode, Stage
@@ -138,3 +140,15 @@ async def test_without_an_intent_on_disk_nothing_is_written(rig: Make, monkeypat
     with pytest.raises(JournalError, match="disk is full"):
         await small.run(30)
     assert {s: shown(small, s) for s in requests} == requests
+
+
+async def test_the_last_cycle_can_be_explained(rig: Make) -> None:
+    small = await rig(Stage.AUTO)
+    small.bus.faults.dead.add("plant.cwr_temp_c")
+    await small.run(20)
+    told = explanation(small.done[-1].record)
+    text = as_text(json.loads(json.dumps(told)))
+    assert told["mode"] == "RESET"
+    assert "Guideline 36 resets are in charge" in text
+    assert "plant.cwr_temp_c" in text, "a reading that was not believed is named"
+    assert SUPPLY in text

@@ -1,0 +1,51 @@
+"""Says why the last cycle did what it did: who was in charge, what held the plan, what the envelope changed, what was missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from controller.encode import plain
+from controller.record import CycleRecord
+from safety.modes import ROW_OF
+
+
+def explanation(record: CycleRecord) -> dict[str, Any]:
+    """Returns the reasons of one recorded cycle as plain values."""
+    decision, plan = record.decision, record.given.plan
+    state = decision.memory.mode
+    row = ROW_OF[state.cause] if state.cause else None
+    return {
+        "at_s": decision.measured.taken_at_s,
+        "says": decision.says,
+        "mode": state.mode.name,
+        "cause": row.told if row else None,
+        "clears": row.clears if row else None,
+        "conditions": plain(decision.conditions),
+        "proposed_by": decision.proposal.source.value,
+        "plan": {"solved": plan.solved, "says": plan.says, "iterations": plan.iterations, "binding": dict(plan.binding), "predicted": dict(plan.predicted)},
+        "asked": dict(decision.proposal.setpoints),
+        "guideline_36_would_ask": dict(decision.reset.setpoints),
+        "permitted": dict(decision.verdict.permitted),
+        "interventions": plain(decision.verdict.interventions),
+        "written": dict(decision.command.writes),
+        "would_write": dict(decision.would_write),
+        "refused_readings": {fault.signal: fault.says for fault in decision.measured.faults},
+        "model_offsets": dict(decision.estimate.offsets),
+    }
+
+
+def as_text(told: Mapping[str, Any]) -> str:
+    """Returns an explanation for people, one thing a line."""
+    lines = [told["says"]]
+    if told["cause"]:
+        lines.append(f"cause: {told['cause']} It clears by: {told['clears']}.")
+    for setpoint, asked in told["asked"].items():
+        legacy, permitted = told["guideline_36_would_ask"].get(setpoint), told["permitted"].get(setpoint)
+        line = f"  {setpoint:40s} asked {asked:8.2f}"
+        line += f", permitted {permitted:8.2f}" if permitted is not None else ", not permitted    "
+        lines.append(line + (f", Guideline 36 would ask {legacy:8.2f}" if legacy is not None else ""))
+    lines += [f"  held by {limit} (multiplier {weight:.3g})" for limit, weight in told["plan"]["binding"].items()]
+    lines += [f"  envelope: {i['rule']} changed {i['signal']} from {i['asked']:g} to {i['permitted']}" for i in told["interventions"]]
+    lines += [f"  not believed: {signal}: {says}" for signal, says in told["refused_readings"].items()]
+    return "\n".join(lines)
