@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from controller.daemon import StageError, allowed_stage, resumed
+from controller.record import Orders
+from safety.modes import Condition, Mode, Stage
+from tests.controller.conftest import Rig
+
+Make = Callable[..., Awaitable[Rig]]
+
+
+def test_without_a_wish_the_persisted_stage_goes_on() -> None:
+    assert allowed_stage(None, Stage.MONITOR, simulated=False) is Stage.MONITOR
+    assert allowed_stage(None, Stage.AUTO, simulated=False) is Stage.AUTO
+
+
+def test_a_start_can_only_lower_the_stage_of_a_real_site() -> None:
+    assert allowed_stage(Stage.SHADOW, Stage.AUTO, simulated=False) is Stage.SHADOW
+    with pytest.raises(StageError, match=r"can only lower it; allowed now: monitor, shadow$"):
+        allowed_stage(Stage.AUTO, Stage.SHADOW, simulated=False)
+
+
+def test_a_simulated_site_may_start_in_any_stage_that_is_built() -> None:
+    assert allowed_stage(Stage.AUTO, Stage.MONITOR, simulated=True) is Stage.AUTO
+    with pytest.raises(StageError, match="canary: not built yet; allowed now: monitor, shadow, auto"):
+        allowed_stage(Stage.CANARY, Stage.AUTO, simulated=True)
+
+
+async def test_a_restart_begins_with_the_bas_in_charge_and_returns_by_itself(rig: Make) -> None:
+    small = await rig(Stage.AUTO)
+    await small.run(30)
+    before = small.engine.memory
+    after = resumed(small.engine.cycle.stages, before, before.at_s + 60.0)
+    assert (after.mode.mode, after.mode.cause, after.mode.latched) == (Mode.RELEASE, Condition.RESTARTED, False)
+    assert after.requested == {}, "what was asked for before is asked again from what is in force"
+    small.engine.memory = after
+    await small.run(12)
+    assert small.engine.memory.mode.mode is Mode.RESET
+
+
+async def test_a_latch_outlives_a_restart(rig: Make) -> None:
+    small = await rig(Stage.AUTO)
+    await small.run(10)
+    small.engine.order(Orders(release=True, reason="maintenance"))
+    await small.run(10)
+    before = small.engine.memory
+    after = resumed(small.engine.cycle.stages, before, before.at_s + 60.0)
+    assert (after.mode.mode, after.mode.cause, after.mode.latched) == (Mode.RELEASE, Condition.OPERATOR_RELEASE, True)
+    small.engine.memory = after
+    await small.run(30)
+    assert small.engine.memory.mode.latched
+
+
+async def test_a_third_return_within_a_day_needs_a_person(rig: Make) -> None:
+    small = await rig(Stage.AUTO)
+    await small.run(10)
+    for _ in range(2):
+        small.engine.memory = resumed(small.engine.cycle.stages, small.engine.memory, small.prepared.site.now_s)
+        await small.run(11)
+    state = small.engine.memory.mode
+    assert (state.mode, state.latched) == (Mode.RELEASE, True)
