@@ -210,9 +210,9 @@ def test_each_fault_says_why():
     assert measured.faults == (Fault(CHWS, "not_finite", "nan is not a finite number"),)
     measured, _ = check(Snapshot(0.0, {CHWS: reading(CHWS, 1.0, Status.BAD)}), {}, GateMemory())
     assert measured.faults[0].says == "status bad"
-    seen = Snapshot(60.0, {CHWS: reading(CHWS, 15.0, at_s=60.0), LEFT: reading(LEFT, 20.0, at_s=60.0)})
+    seen = Snapshot(90.0, {CHWS: reading(CHWS, 15.0, at_s=90.0), LEFT: reading(LEFT, 20.0, at_s=90.0)})
     rules = {CHWS: GateRule(rate_per_min=2.0), LEFT: GateRule(stuck_after_s=10.0)}
-    measured, _ = check(seen, rules, GateMemory({CHWS: (12.0, 0.0)}, {LEFT: (20.0, 0.0)}))
+    measured, _ = check(seen, rules, GateMemory({CHWS: (12.0, 30.0)}, {LEFT: (20.0, 30.0)}))
     assert [fault.says for fault in measured.faults] == ["12 to 15 in 60 s, allowed 2 a minute", "20 for 60 s, allowed 10"]
     measured, _ = check(Snapshot(0.0, {LEFT: reading(LEFT, 20.0), RIGHT: reading(RIGHT, 25.0)}), {LEFT: GateRule(siblings=(RIGHT,))}, GateMemory())
     assert measured.faults == (Fault(LEFT, "disagrees", "20 against 25, tolerance 1"),)
