@@ -133,7 +133,7 @@ class Daemon:
         if self.cycles == 1:
             self.notifier.ready()
         self.notifier.watchdog()
-        self.notifier.status(f"{after.mode.name}, {decision.says}"[:200])
+        self.notifier.status(decision.says[:200])
 
     async def answer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Answers one request of the control socket; whatever changes anything needs a reason and is journalled."""
