@@ -90,9 +90,8 @@ class Demo:
                 with screen:
                     await self._day(bench, prepared, daemon, _Teller(screen, prepared, trace, series, baselines))
                 screen.say("the day is over; the daemon hands back")
-                status = await daemon.stop()
             finally:
-                await daemon.end()
+                status = await daemon.stop()
         if status != 0:
             screen.say(f"the daemon ended with {status}; see {daemon.log}")
         score = trace.scores.result()

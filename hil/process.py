@@ -12,11 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_MAIN = "from controller.cli import main; raise SystemExit(main())"
+
 
 def command(*words: str) -> list[str]:
-    """Returns the command line of ``coldaisle``: the console script beside this interpreter, or its module where it is not installed."""
+    """Returns the command line of ``coldaisle``: the console script beside this interpreter, or the same by this interpreter where it is not installed."""
     script = Path(sys.executable).parent / "coldaisle"
-    return [str(script), *words] if script.is_file() else [sys.executable, "-m", "controller.cli", *words]
+    return [str(script), *words] if script.is_file() else [sys.executable, "-c", _MAIN, *words]
 
 
 def persistence(directory: Path) -> dict[str, str]:
@@ -77,10 +79,12 @@ class DaemonProcess:
         """Asks the daemon to hand back and end; kills it when it has not after ``limit_wall_s``. Returns its exit status."""
         self._send(signal.SIGCONT)
         self._send(signal.SIGTERM)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(limit_wall_s):
-                await self.wait()
-        await self.end()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit_wall_s):
+                    await self.wait()
+        finally:
+            await self.end()
         return self.exit_status
 
     async def end(self) -> None:
@@ -100,17 +104,16 @@ class DaemonProcess:
                 self._process.send_signal(number)
 
 
-async def run_tool(words: Sequence[str], log: Path, environ: Mapping[str, str] | None = None) -> int:
+async def run_tool(words: Sequence[str], log: Path) -> int:
     """Runs one ``coldaisle`` command to its end with its output in ``log`` and returns its exit status; it is ended when the caller is cancelled."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *command(*words), env={**os.environ, **(environ or {})}, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=asyncio.subprocess.STDOUT
+            *command(*words), stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=asyncio.subprocess.STDOUT, start_new_session=True
         )
     try:
         return await process.wait()
-    except asyncio.CancelledError:
+    finally:
         with suppress(ProcessLookupError):
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)  # with the processes that it started; nothing is left where it has ended by itself
         await process.wait()
-        raise
