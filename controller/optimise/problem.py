@@ -18,6 +18,7 @@ from safety.records import Forecast
 
 WEIGHT = "weight"
 _NO_LIMIT_K = -1000.0
+_MODE_HOLDS_S = 3600.0  # engineering value: how long what runs now says something of what will
 _STAGE_DOWN_SHARE = 0.9  # engineering value: a stage is dropped at this share of the load at which it was added
 
 
@@ -125,6 +126,7 @@ def _disturbances_ahead(site: Site, parameters: ReducedParameters, request: Plan
             mean = mean_inlet_c(p, states[f"{hall.name}.crah_supply_temp_c"], states[f"{hall.name}.rack_inlet_max_c"])
             ahead[f"{hall.name}.it_base_kw"] = _at(load.median, k) / float(it_factor(p, mean))
     for plant in site.plant:
+        ahead[f"{plant.name}.mode_known"] = math.exp(-k * site.optimiser.step_s / _MODE_HOLDS_S)
         more = _stages_more(site, plant, parameters.plants[plant.name], request, now, ahead)
         for machines, most in (("chillers", _count(site.chiller, plant)), ("cells", _count(site.tower, plant)), ("cw_pumps", _pumps(site, plant, "cw"))):
             key = f"{plant.name}.{machines}_running"

@@ -41,6 +41,7 @@ _MOVE_KW = {
     "crah_fan_setpoint_pct": 0.06,
 }
 _SCALE = {"chws_setpoint_c": 5.0, "chw_dp_setpoint_kpa": 50.0, "cws_setpoint_c": 5.0, "crah_supply_setpoint_c": 5.0, "crah_fan_setpoint_pct": 20.0}
+_SHORT_KW_PER_K2 = 1.0
 _SUBSTEPS = 15
 
 
@@ -90,7 +91,7 @@ class Tracker:
         for state in self._layout.states:
             model.set_rhs(_symbol(state), response.rates[state])
         # The cost is a state: do-mpc samples a stage cost at each step's start only, where a setpoint's jump would look like a saving.
-        model.set_rhs(_COST, series[WEIGHT] * response.facility_kw / _COST_UNIT_KW / self._step_s)
+        model.set_rhs(_COST, (series[WEIGHT] * response.facility_kw + self._idle_asking_kw(response)) / _COST_UNIT_KW / self._step_s)
         for name, violation in self._violations(response, states, series).items():
             model.set_expression(_symbol(name), violation)
         arguments = [ca.vertcat(*group) for group in ((*states.values(), cost), setpoints.values(), series.values(), (*offsets.values(), *numbers))]
@@ -100,6 +101,10 @@ class Tracker:
         self._rates = ca.Function("rates", arguments, [ca.vertcat(*(response.rates[s] for s in self._layout.states), 0.0)])
         model.setup()  # exchanges the symbols, so the functions above come first
         return model
+
+    def _idle_asking_kw(self, response: Response) -> Any:
+        """Returns a small cost of supply air setpoints that the coils cannot reach: they would act late when the water turns colder."""
+        return sum(_SHORT_KW_PER_K2 * response.outputs[f"{hall.name}.short_k"] ** 2 for hall in self._site.hall)
 
     def _violations(self, response: Response, states: Mapping[str, Any], series: Mapping[str, Any]) -> dict[str, Any]:
         """Returns by how much each soft limit is exceeded [K], negative where it holds."""

@@ -44,7 +44,7 @@ def _fit_air(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
     back, supply, load = f"{hall.name}.crah_return_temp_c", f"{hall.name}.crah_supply_temp_c", f"{hall.name}.it_load_kw"
     if not data.has(back):
         return p
-    rows = data.usable(data.settled & data.fit, back, supply, load) & (data[back] - data[supply] > 2.0)
+    rows = data.usable(data.still & data.fit, back, supply, load) & (data[back] - data[supply] > 2.0)
     kgs = (data[load] + fan_power_kw(p, f)) / (AIR_KJ_PER_KGK * np.maximum(data[back] - data[supply], 2.0)) / f
     return replace(p, air_flow_kgs=float(np.median(kgs[rows])))
 
@@ -56,7 +56,7 @@ def _fit_mean_inlet(data: Data, hall: Hall, p: HallParameters) -> HallParameters
         return p
     supply, hottest = data[f"{hall.name}.crah_supply_temp_c"], data[f"{hall.name}.rack_inlet_max_c"]
     rise, mean_rise = hottest - supply, np.mean(inlets, axis=0) - supply
-    rows = data.settled & data.fit & np.isfinite(rise) & np.isfinite(mean_rise)
+    rows = data.still & data.fit & np.isfinite(rise) & np.isfinite(mean_rise)
     share = float(np.sum(rise[rows] * mean_rise[rows]) / np.sum(rise[rows] ** 2))
     return replace(p, mean_inlet_share=min(max(share, 0.0), 1.0))
 
@@ -65,7 +65,7 @@ def _fit_inlet(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
     names = ("server_flow_kgs", "server_idle_share", "recirculation_base_share", "recirculation_slope", "recirculation_onset")
     supply, hottest, load = (data[f"{hall.name}.{q}"] for q in ("crah_supply_temp_c", "rack_inlet_max_c", "it_load_kw"))
     f = fan_share(data, hall)
-    rows = data.settled & data.fit & np.isfinite(supply + hottest + load + f)
+    rows = data.still & data.fit & np.isfinite(supply + hottest + load + f)
     mean = mean_inlet_c(p, supply, hottest)[rows]
 
     def residual(values: Array) -> Array:
@@ -74,7 +74,7 @@ def _fit_inlet(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
         return found
 
     lower = [0.2 * p.server_flow_kgs, 0.0, 0.0, 0.05, 0.5]
-    upper = [3.0 * p.server_flow_kgs, 1.0, 0.5, 2.5, 2.0]
+    upper = [3.0 * p.server_flow_kgs, 1.0, 0.5, 2.5, 4.0]
     start = [getattr(p, n) for n in names]
     best = least_squares(residual, start, bounds=(lower, upper), loss="soft_l1", f_scale=0.5, x_scale=np.abs(start))
     return replace(p, **dict(zip(names, map(float, best.x), strict=True)))
@@ -102,7 +102,7 @@ def _fit_coil(data: Data, hall: Hall, plant: Plant, p: HallParameters) -> HallPa
     dp = np.maximum(data.setpoint(f"{plant.name}.chw_dp_setpoint_kpa", f"{plant.name}.chw_dp_kpa"), 1.0)
     water, flow, f = data[f"{plant.name}.chws_temp_c"], data[f"{plant.name}.chw_flow_kgs"], fan_share(data, hall)
     least = data.machines[plant.name].chillers * _bypass_kgs(data, plant)
-    rows = data.settled & data.fit & np.isfinite(supply + load + setpoint + dp + water + flow + f)
+    rows = data.still & data.fit & np.isfinite(supply + load + setpoint + dp + water + flow + f)
     back = supply + (load + fan_power_kw(p, f)) / (AIR_KJ_PER_KGK * p.air_flow_kgs * f)
 
     def residual(values: Array) -> Array:

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.optimize import least_squares, nnls
 
 from plant_models.reduced.parameters import PlantParameters, SiteParameters
-from plant_models.reduced.plant import WATER_KJ_PER_KGK, tower_fan_share
-from plant_models.reduced.smooth import saturated_enthalpy_kj_kg, step_up
+from plant_models.reduced.plant import WATER_KJ_PER_KGK, tower_duty_kgs, tower_fan_share
+from plant_models.reduced.smooth import step_up
 from plant_models.reduced.table import Array, Data, Mask
 from plant_models.site.topology import Plant
 
@@ -76,16 +76,16 @@ def _fit_pumps(data: Data, plant: Plant, p: PlantParameters) -> PlantParameters:
     chw, cw = power_kw(data, pumps_of(data, plant, "chw")), power_kw(data, pumps_of(data, plant, "cw"))
     dp = data.setpoint(f"{plant.name}.chw_dp_setpoint_kpa", f"{plant.name}.chw_dp_kpa") if data.has(f"{plant.name}.chw_dp_kpa") else 0.0 * flow
     if chw is not None:
-        rows = data.settled & data.fit & np.isfinite(chw + flow + dp)
+        rows = data.still & data.fit & np.isfinite(chw + flow + dp)
         shapes = np.column_stack([m.chw_pumps, flow * dp, flow**3 / (m.chw_pumps**2 + 0.1)])[rows]
         (standing, lift, friction), _ = _relative_nnls(shapes, chw[rows])
         p = replace(p, chw_pump_standing_kw=standing, chw_pump_lift_kw=lift, chw_pump_friction_kw=friction)
     if cw is not None:
-        rows = data.settled & data.fit & np.isfinite(cw) & (m.cw_pumps > 0.0)
+        rows = data.still & data.fit & np.isfinite(cw) & (m.cw_pumps > 0.0)
         p = replace(p, cw_pump_kw=float(np.median((cw / np.maximum(m.cw_pumps, 1.0))[rows]))) if rows.sum() >= _ROWS_LEAST else p
     condenser = f"{plant.name}.cw_flow_kgs"
     if data.has(condenser):
-        rows = data.usable(data.settled & data.fit, condenser) & (m.cw_pumps > 0.0) & (m.in_line < 0.5)
+        rows = data.usable(data.still & data.fit, condenser) & (m.cw_pumps > 0.0) & (m.in_line < 0.5)
         p = replace(p, condenser_flow_kgs=float(np.median((data[condenser] / np.maximum(m.cw_pumps, 1.0))[rows]))) if rows.sum() >= _ROWS_LEAST else p
     return p
 
@@ -129,9 +129,9 @@ def _fit_modes(p: PlantParameters, free: Array, in_line: Array, setpoint: Array,
     if both:
 
         def missed(a: Array) -> Array:
-            return np.asarray(step_up((setpoint - wetbulb - a[0] - a[1] * (15.0 - wetbulb))[rows], 1.5) - free[rows], dtype=float)
+            return np.asarray(step_up((setpoint - wetbulb - a[0] - a[1] * (15.0 - wetbulb))[rows], 2.5) - free[rows], dtype=float)
 
-        best = least_squares(missed, [p.free_approach_k, p.free_slope], bounds=([0.0, -0.3], [15.0, 0.8]))
+        best = least_squares(missed, [p.free_approach_k, p.free_slope], bounds=([2.0, 0.0], [14.0, 0.6]))
         p = replace(p, free_approach_k=float(best.x[0]), free_slope=float(best.x[1]))
     promised = wetbulb + p.free_approach_k + p.free_slope * (15.0 - wetbulb)
     if 0.02 < float(in_line[rows].mean()) < 0.98:
@@ -160,7 +160,7 @@ def _fit_chillers(data: Data, plant: Plant, p: PlantParameters) -> PlantParamete
     supply, hot = data[f"{name}.chws_temp_c"], data[f"{name}.cwr_temp_c"]
     heat = cooling_kw(data, plant) - economiser_kw(data, plant)
     capacity = m.chillers * p.chiller_capacity_kw
-    rows = data.settled & data.fit & (m.chillers > 0.5) & np.isfinite(electric + heat + hot + supply) & (heat > 0.03 * capacity) & (electric > 1.0)
+    rows = data.still & data.fit & (m.chillers > 0.5) & np.isfinite(electric + heat + hot + supply) & (heat > 0.03 * capacity) & (electric > 1.0)
     if rows.sum() < _ROWS_LEAST:
         return p
     tried = []
@@ -207,16 +207,22 @@ def _fit_towers(data: Data, plant: Plant, p: PlantParameters) -> PlantParameters
     else:
         f = np.cbrt(np.maximum(per_cell, 0.0) / max(p.tower_fan_cubic_kw, 0.1))
     heat = cooling_kw(data, plant) + compressors
-    driving = saturated_enthalpy_kj_kg(data[f"{name}.cwr_temp_c"]) - saturated_enthalpy_kj_kg(data["weather.oa_wetbulb_c"])
-    asked = heat / (np.maximum(driving, 2.0) * n)
-    rows = data.settled & data.fit & np.isfinite(asked + f) & (m.cells > 0.5) & (f > 0.22) & (driving > 4.0)
+    hot, wetbulb = data[f"{name}.cwr_temp_c"], data["weather.oa_wetbulb_c"]
+    rows = data.still & data.fit & np.isfinite(heat + hot + wetbulb + f) & (m.cells > 0.5) & (f > 0.22) & (hot - wetbulb > 2.0)
     if rows.sum() < _ROWS_LEAST:
         return p
 
-    def residual(a: Array) -> Array:
-        q = replace(p, tower_air_kgs=float(a[0]), tower_half_share=float(a[1]))
-        return np.asarray(np.minimum(tower_fan_share(q, asked[rows]), 2.0) - f[rows], dtype=float)
+    def fitted(a: Array) -> PlantParameters:
+        return replace(p, tower_air_kgs=float(a[0]), tower_half_share=float(a[1]), tower_still_kgs=float(a[2]), tower_warm_exponent=float(a[3]))
 
-    start = [max(p.tower_air_kgs, 1.6 * float(np.quantile(asked[rows], 0.9))), p.tower_half_share]
-    best = least_squares(residual, start, bounds=([0.1 * start[0], 0.05], [10.0 * start[0], 5.0]), loss="soft_l1", f_scale=0.1, x_scale=start)
-    return replace(p, tower_air_kgs=float(best.x[0]), tower_half_share=float(best.x[1]))
+    def residual(a: Array) -> Array:
+        q = fitted(a)
+        duty = tower_duty_kgs(q, heat[rows], n[rows], hot[rows], wetbulb[rows])
+        return np.asarray(np.minimum(tower_fan_share(q, duty), 2.0) - f[rows], dtype=float)
+
+    duty = tower_duty_kgs(p, heat[rows], n[rows], hot[rows], wetbulb[rows])
+    most, least = float(np.quantile(duty, 0.95)), float(np.quantile(duty, 0.05))
+    start = np.array([2.0 * most, 1.0, 0.5 * least, p.tower_warm_exponent])
+    bounds = (np.array([1.05 * most, 0.05, 0.0, 0.0]), np.array([20.0 * most, 20.0, max(least, 0.01 * most), 1.5]))
+    best = least_squares(residual, np.clip(start, bounds[0] * 1.01, bounds[1] * 0.99), bounds=bounds, loss="soft_l1", f_scale=0.1, x_scale=start)
+    return fitted(best.x)

@@ -44,6 +44,8 @@ class HallResponse:
     coil_kw: Value
     water_kgs: Value
     mean_inlet_c: Value
+    short_k: Value
+    """Supply air that the coil leaves above its setpoint, at rest."""
 
 
 def it_factor(p: HallParameters, mean_inlet_c: Value) -> Value:
@@ -101,4 +103,4 @@ def hall_response(p: HallParameters, capacity_kw: float, served: bool, x: HallSt
         return_c=(it_kw + fan_kw - coil_kw - to_mass_kw) / p.air_capacity_kj_per_k,
         mass_c=to_mass_kw / p.mass_capacity_kj_per_k,
     )
-    return HallResponse(rates, it_kw, fan_kw, coil_kw, water_kgs, mean)
+    return HallResponse(rates, it_kw, fan_kw, coil_kw, water_kgs, mean, supply_target - u.supply_setpoint_c)

@@ -24,6 +24,7 @@ HOLD_BACK_EVERY = 4
 _SETTLED_ROWS_LEAST = 200
 _MEAN_OVER_S = 900.0  # errors of powers are judged on quarter-hour means
 _AHEAD_S = 3600.0
+_SPREAD_S = 900.0  # the time within which the next plans can act on what they see
 _MOVED_LEAST: Mapping[str, float] = {
     "chws_setpoint_c": 0.5,
     "chw_dp_setpoint_kpa": 5.0,
@@ -130,9 +131,9 @@ def _ahead(data: Data, parameters: ReducedParameters, series: Series, among: Mas
 
 
 def _inlet_spread_k(data: Data, parameters: ReducedParameters, series: Series, inlet: str) -> float:
-    """Returns how far 95 % of the hottest inlets stayed above the model an hour on, the offset known at the start taken off [K]."""
-    steps = max(1, round(_AHEAD_S / data.step_s))
-    starts = whole_stretches(data, steps, np.ones_like(data.fit))[:: max(1, steps // 4)]
+    """Returns how far 95 % of the hottest inlets stayed above the model a quarter hour on, the offset known at the start taken off [K]."""
+    steps = max(2, round(_SPREAD_S / data.step_s) + 1)
+    starts = whole_stretches(data, steps, data.still)
     if not starts.size:
         return 0.5
     after = run(data, parameters, series, starts, steps)

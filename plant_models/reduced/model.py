@@ -196,4 +196,4 @@ def _add_hall(
     values = (answer.rates.supply_c, answer.rates.inlet_c, answer.rates.return_c, answer.rates.mass_c)
     rates |= {f"{name}.{s}": v + drifts[f"{name}.{s}"] for s, v in zip(HALL_STATES, values, strict=True)}
     powers |= {f"{name}.crah_fans_kw": answer.fan_kw, f"{name}.it_kw": answer.it_kw}
-    outputs |= {f"{name}.coil_kw": answer.coil_kw, f"{name}.water_kgs": answer.water_kgs, f"{name}.mean_inlet_c": answer.mean_inlet_c}
+    outputs |= {f"{name}.coil_kw": answer.coil_kw, f"{name}.water_kgs": answer.water_kgs, f"{name}.mean_inlet_c": answer.mean_inlet_c, f"{name}.short_k": answer.short_k}

@@ -58,8 +58,12 @@ class PlantParameters:
     """Of one running condenser-water pump."""
     tower_air_kgs: _Positive
     """Heat over enthalpy difference that one cell approaches at endless fan speed."""
+    tower_still_kgs: _NonNegative
+    """The same with the fans at rest."""
     tower_half_share: _Positive
-    """Fan speed share at which a cell reaches half of that."""
+    """Fan speed share at which a cell is half-way between the two."""
+    tower_warm_exponent: _NonNegative
+    """How a cell's reach falls as saturated air holds more heat per kelvin."""
     tower_fan_linear_kw: _NonNegative
     tower_fan_cubic_kw: _NonNegative
     chw_pump_standing_kw: _NonNegative
@@ -125,7 +129,7 @@ class HallParameters:
     it_per_k_hot: _NonNegative
     """The same in addition, above 27 degC."""
     inlet_spread_k: _NonNegative
-    """95 % of the hottest inlets an hour ahead were less than this above the model."""
+    """95 % of the hottest inlets a quarter hour ahead were less than this above the model."""
 
 
 @dataclass(frozen=True)

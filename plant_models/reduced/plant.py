@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from plant_models.reduced.parameters import PlantParameters
 from plant_models.reduced.smooth import Value, larger, positive, saturated_enthalpy_kj_kg, saturated_enthalpy_slope, smaller, step_up
 
 WATER_KJ_PER_KGK = 4.186
+_SLOPE_USUAL = 4.0  # kJ/kg K of saturated air at 24 degC
 _REJECTED_PER_COOLED = 1.15  # heat to the towers over heat from the water, for the condensers' own rise only
 
 
@@ -73,7 +76,7 @@ def chiller_power_kw(p: PlantParameters, heat_kw: Value, running: Value, chws_c:
     """Returns the electric power of the running chillers [kW]: Carnot power, its losses with capacity and load; after Gordon and Ng."""
     capacity_kw = running * p.chiller_capacity_kw
     carnot = carnot_ratio(p, chws_c, cwr_c)
-    load = p.chiller_load_share * heat_kw * heat_kw / (capacity_kw + 1.0)
+    load = p.chiller_load_share * heat_kw * heat_kw / (capacity_kw + 0.05 * p.chiller_capacity_kw + 1.0)
     return carnot * (p.carnot_share * heat_kw + p.carnot_fixed_share * carnot * capacity_kw) + load + running * p.chiller_standing_kw
 
 
@@ -93,12 +96,13 @@ def pump_power_kw(p: PlantParameters, flow_kgs: Value, dp_kpa: Value, running: V
 
 def tower_fan_share(p: PlantParameters, heat_per_enthalpy_kgs: Value) -> Value:
     """Returns the fan speed share that rejects a cell's heat per enthalpy difference [kg/s], the inverse of ``tower_reach_kgs``."""
-    return p.tower_half_share * heat_per_enthalpy_kgs / positive(p.tower_air_kgs - heat_per_enthalpy_kgs, 0.02 * p.tower_air_kgs)
+    moved = positive(heat_per_enthalpy_kgs - p.tower_still_kgs, 0.01 * p.tower_air_kgs)
+    return p.tower_half_share * moved / positive(p.tower_air_kgs - heat_per_enthalpy_kgs, 0.02 * p.tower_air_kgs)
 
 
 def tower_reach_kgs(p: PlantParameters, fan_share: Value) -> Value:
     """Returns the heat per enthalpy difference [kg/s] that a cell rejects at a fan speed share."""
-    return p.tower_air_kgs * fan_share / (fan_share + p.tower_half_share)
+    return (p.tower_air_kgs * fan_share + p.tower_half_share * p.tower_still_kgs) / (fan_share + p.tower_half_share)
 
 
 def tower_power_kw(p: PlantParameters, fan_share: Value) -> Value:
@@ -128,9 +132,10 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
     flow = larger(u.load_flow_kgs, running * p.bypass_flow_kgs, 2.0) if machines.chillers else u.load_flow_kgs
     flow_kw_per_k = WATER_KJ_PER_KGK * flow
     economiser_kw = in_line * flow_kw_per_k * p.economiser_share * positive(x.chwr_c - x.cws_c, 0.3) if machines.economiser else 0.0 * flow
-    chws_rate = (_chws_target_c(p, machines, running, flow_kw_per_k, economiser_kw, x, u) - x.chws_c) / p.chws_tau_s + drift.chws_c
-    stored_kw = p.supply_capacity_kj_per_k * chws_rate
-    chiller_heat = positive(flow_kw_per_k * (x.chwr_c - x.chws_c) - economiser_kw - stored_kw, 20.0) if machines.chillers else 0.0 * flow
+    most_kw = _most_kw(p, running, x)
+    chws_rate = (_chws_target_c(machines, most_kw + economiser_kw, flow_kw_per_k, x, u) - x.chws_c) / p.chws_tau_s + drift.chws_c
+    left_kw = flow_kw_per_k * (x.chwr_c - x.chws_c) - economiser_kw - p.supply_capacity_kj_per_k * chws_rate
+    chiller_heat = positive(smaller(left_kw, most_kw, 20.0), 20.0) if machines.chillers else 0.0 * flow
     condenser_kgs = condenser_pumps * p.condenser_flow_kgs + in_line * p.economiser_flow_kgs + 1.0
     cwr_c = x.cws_c + (_REJECTED_PER_COOLED * chiller_heat + economiser_kw) / (WATER_KJ_PER_KGK * condenser_kgs)
     chillers_kw = chiller_power_kw(p, chiller_heat, running, x.chws_c, cwr_c) if machines.chillers else 0.0 * flow
@@ -160,15 +165,17 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
     )
 
 
-def _chws_target_c(
-    p: PlantParameters, machines: Machines, running: Value, flow_kw_per_k: Value, economiser_kw: Value, x: PlantState, u: PlantInputs
-) -> Value:
-    """Returns the supply water that the plant comes to: its setpoint, or what capacity leaves of the return water."""
-    if not machines.chillers:
-        return u.chws_setpoint_c
-    # Capacity rises 3 %/K with chilled water and falls 1 %/K with condenser water: textbook slopes, the level is identified.
-    most_kw = running * p.chiller_capacity_kw * (1.0 + 0.03 * (x.chws_c - 8.0)) * (1.0 - 0.01 * (x.cws_c - 24.0))
-    return larger(u.chws_setpoint_c, x.chwr_c - (most_kw + economiser_kw) / (flow_kw_per_k + 1.0), 0.1)
+def _most_kw(p: PlantParameters, running: Value, x: PlantState) -> Value:
+    """Returns the heat that the running chillers can take: 3 %/K more with warmer chilled water, 1 %/K less with warmer condenser water.
+
+    The slopes are of textbooks, the level is the name plate's.
+    """
+    return running * p.chiller_capacity_kw * (1.0 + 0.03 * (x.chws_c - 8.0)) * (1.0 - 0.01 * (x.cws_c - 24.0))
+
+
+def _chws_target_c(machines: Machines, most_kw: Value, flow_kw_per_k: Value, x: PlantState, u: PlantInputs) -> Value:
+    """Returns the supply water that the plant comes to: its setpoint, or what chillers and economiser leave of the return water."""
+    return larger(u.chws_setpoint_c, x.chwr_c - most_kw / (flow_kw_per_k + 1.0), 0.1) if machines.chillers else u.chws_setpoint_c
 
 
 def _cws_target_c(p: PlantParameters, machines: Machines, in_line: Value, free: Value, cwr_c: Value, x: PlantState, u: PlantInputs) -> Value:
@@ -180,16 +187,25 @@ def _cws_target_c(p: PlantParameters, machines: Machines, in_line: Value, free: 
     return lifted + free * (u.chws_setpoint_c - p.economiser_free_pinch_k - lifted)
 
 
+def tower_duty_kgs(p: PlantParameters, heat_kw: Value, cells: Value, cwr_c: Value, wetbulb_c: Value) -> Value:
+    """Returns the heat per enthalpy difference that each cell is to reject [kg/s], more where the water is warm: saturated air is steeper there."""
+    driving = positive(saturated_enthalpy_kj_kg(cwr_c) - saturated_enthalpy_kj_kg(wetbulb_c), 2.0)
+    return heat_kw / (driving * cells) * _steepness(p, cwr_c)
+
+
+def _steepness(p: PlantParameters, cwr_c: Value) -> Value:
+    return np.power(saturated_enthalpy_slope(cwr_c) / _SLOPE_USUAL, p.tower_warm_exponent)
+
+
 def _towers(
     p: PlantParameters, heat_kw: Value, cwr_c: Value, target_c: Value, x: PlantState, u: PlantInputs, drift: PlantState
 ) -> tuple[Value, Value]:
     """Returns the rate of the condenser water [K/s] and the fan speed share of the running cells."""
     cells = u.cells_running + 0.01
     reach_kgs = tower_reach_kgs(p, 1.0)
-    wetbulb_kj, leaving_kj = saturated_enthalpy_kj_kg(u.wetbulb_c), saturated_enthalpy_kj_kg(cwr_c)
     # One Newton step from where the water is to where all fans at full speed would hold it.
-    coldest_c = x.cws_c + (wetbulb_kj + heat_kw / (reach_kgs * cells) - leaving_kj) / saturated_enthalpy_slope(cwr_c)
+    beyond_kj = heat_kw * _steepness(p, cwr_c) / (reach_kgs * cells) - (saturated_enthalpy_kj_kg(cwr_c) - saturated_enthalpy_kj_kg(u.wetbulb_c))
+    coldest_c = x.cws_c + beyond_kj / saturated_enthalpy_slope(cwr_c)
     rate = (larger(target_c, coldest_c, 0.2) - x.cws_c) / p.cws_tau_s + drift.cws_c
-    asked_kw = heat_kw - p.condenser_capacity_kj_per_k * rate
-    asked_kgs = positive(asked_kw, 20.0) / (positive(leaving_kj - wetbulb_kj, 2.0) * cells)
+    asked_kgs = tower_duty_kgs(p, positive(heat_kw - p.condenser_capacity_kj_per_k * rate, 20.0), cells, cwr_c, u.wetbulb_c)
     return rate, tower_fan_share(p, smaller(asked_kgs, reach_kgs, 0.01 * p.tower_air_kgs))

@@ -17,6 +17,16 @@ Mask = NDArray[np.bool_]
 Table = Mapping[str, Array]
 SETTLE_S = 900.0  # transients after a change of what runs: 15 min
 _DAY_S = 86400.0
+_STILL_ROWS_LEAST = 150
+_AT_REST: Mapping[str, float] = {
+    "chws_setpoint_c": 0.3,
+    "chw_dp_setpoint_kpa": 8.0,
+    "cws_setpoint_c": 0.5,
+    "crah_supply_setpoint_c": 0.3,
+    "crah_fan_setpoint_pct": 3.0,
+    "chws_temp_c": 0.5,
+    "crah_supply_temp_c": 0.6,
+}
 
 
 class IdentificationError(Exception):
@@ -49,6 +59,9 @@ class Data:
     step_s: float
     machines: Mapping[str, Machines]
     settled: Mask
+    """Nothing was switched of late."""
+    still: Mask
+    """Nothing was moved of late either; all settled rows where such rows are too few."""
     fit: Mask
 
     def __getitem__(self, signal: str) -> Array:
@@ -99,7 +112,10 @@ def prepare(site: Site, table: Table, days_least: float, hold_back_every: int) -
     machines = {p.name: _machines(site, p, table) for p in site.plant}
     day = np.floor((at_s - at_s[0]) / _DAY_S).astype(int)
     number = np.cumsum(np.concatenate(([False], np.diff(day) != 0)))
-    return Data(site, table, step_s, machines, _settled(at_s, step_s, machines), number % hold_back_every != hold_back_every - 1)
+    settled, fit = _settled(at_s, step_s, machines), number % hold_back_every != hold_back_every - 1
+    still = settled & _unmoved(site, table, step_s)
+    enough = int((still & fit).sum()) >= _STILL_ROWS_LEAST
+    return Data(site, table, step_s, machines, settled, still if enough else settled, fit)
 
 
 def _settled(at_s: Array, step_s: float, machines: Mapping[str, Machines]) -> Mask:
@@ -111,6 +127,19 @@ def _settled(at_s: Array, step_s: float, machines: Mapping[str, Machines]) -> Ma
     window = int(np.ceil(SETTLE_S / step_s))
     recent = np.convolve(changed.astype(float), np.ones(window + 1))[: changed.size]
     return recent < 0.5
+
+
+def _unmoved(site: Site, table: Table, step_s: float) -> Mask:
+    """Returns the rows before which, for ``SETTLE_S``, no setpoint, supply water or supply air moved by more than is usual at rest."""
+    unmoved = np.ones(table["at_s"].size, dtype=bool)
+    window = int(np.ceil(SETTLE_S / step_s))
+    columns = [c for c in table if c.partition(".")[2] in _AT_REST]
+    for column in columns:
+        values = table[column]
+        for k in range(1, window + 1):
+            unmoved[k:] &= ~(np.abs(values[k:] - values[:-k]) > _AT_REST[column.partition(".")[2]])
+    unmoved[:window] = False
+    return unmoved
 
 
 def _machines(site: Site, plant: Plant, table: Table) -> Machines:
