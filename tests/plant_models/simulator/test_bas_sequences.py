@@ -11,10 +11,9 @@ import pytest
 
 from plant_models.simulator.bas import Bas
 from plant_models.simulator.commands import PlantCommands
-from plant_models.simulator.staging import stage_part_load
 from plant_models.site.load import LoadedSite, load_site
 from plant_models.site.points import Points
-from plant_models.site.topology import Chiller, Site
+from plant_models.site.topology import Site
 from safety.signals import EconomiserState, MachineState
 
 ROOT = Path(__file__).parents[3]
@@ -88,18 +87,6 @@ def test_the_first_scan_finds_the_machines_running_that_the_load_needs(loaded: L
 def test_a_steady_plant_stays_as_it_is(loaded: LoadedSite) -> None:
     bench = Bench(loaded, sensors(3000.0))
     assert all(np.array_equal(c.chiller_on, bench.commands.chiller_on) for c in bench.scan_for(7200))
-
-
-def test_splr_by_kind_and_lift() -> None:
-    def of(kind: str) -> Chiller:
-        return Chiller(name="x", plant="p", capacity_kw=1000.0, kind=kind, lift_min_k=8.0, lift_max_k=25.0)  # type: ignore[arg-type]  # a literal
-
-    assert stage_part_load(of("positive_displacement"), 20.0) == 0.80
-    assert stage_part_load(of("constant_speed_centrifugal"), 20.0) == 0.90
-    # by hand: E = 0.9/17, F = E (0.4*25 - 1.4*8) = E (-1.2); E*15 + F = 0.9*13.8/17
-    assert stage_part_load(of("vsd_centrifugal"), 15.0) == pytest.approx(0.9 * 13.8 / 17.0)
-    assert stage_part_load(of("vsd_centrifugal"), 5.0) == 0.45
-    assert stage_part_load(of("vsd_centrifugal"), 30.0) == 0.90
 
 
 def test_stage_up_waits_a_quarter_hour_then_goes_through_its_steps_in_order(loaded: LoadedSite) -> None:
