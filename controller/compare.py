@@ -7,12 +7,14 @@ import os
 import queue
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any, Final
 
 from controller.backtest import Task, run_policy
 from controller.encode import plain
+from controller.report.compare import Column, saving
 from controller.version import VERSION
 from plant_models.simulator.conditions import WARM_UP_H, Conditions
 
@@ -72,32 +74,11 @@ def _run(task: Task, messages: Queue[tuple[str, str, Any]]) -> None:
         messages.put((task.policy, "failed", traceback.format_exc()))
 
 
-def savings(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """Returns for each policy against each baseline 100 (1 - a/b) of cooling, facility, cost and carbon, and the headline on the facility's total."""
+def savings(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Returns what each policy saves against each baseline, by ``<policy>_vs_<baseline>``; a comparison that is void says why."""
     pairs = [(a, b) for b in BASELINES for a in policies if b in policies and a != b and not (a in BASELINES and BASELINES.index(a) < BASELINES.index(b))]
-    return {f"{a}_vs_{b}": saving(policies[a], policies[b]) for a, b in pairs}
-
-
-def saving(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, float | None]:
-    """Returns how much less ``a`` used than ``b``, positive is better; None where ``b`` used nothing of it. Void unless both did the same IT work."""
-    energy_a, energy_b = a["energy_kwh"], b["energy_kwh"]
-    cooling_b = energy_b["cooling_total"]
-    carbon_a, carbon_b = a["cue_kg_per_kwh"] * _it(energy_a), b["cue_kg_per_kwh"] * _it(energy_b)
-    return {
-        "headline_pct": 100 * (energy_b["facility_total"] - energy_a["facility_total"]) / cooling_b if cooling_b else None,
-        "cooling_pct": _pct(energy_a["cooling_total"], cooling_b),
-        "facility_pct": _pct(energy_a["facility_total"], energy_b["facility_total"]),
-        "cost_pct": _pct(a["cost"], b["cost"]),
-        "carbon_pct": _pct(carbon_a, carbon_b),
-    }
-
-
-def _it(energy_kwh: Mapping[str, float]) -> float:
-    return energy_kwh["server_fans"] + energy_kwh["it_without_fans"]
-
-
-def _pct(a: float, b: float) -> float | None:
-    return 100 * (1 - a / b) if b else None
+    found = {f"{a}_vs_{b}": asdict(saving(Column(a, policies[a]), Column(b, policies[b]))) for a, b in pairs}
+    return {pair: {key: value for key, value in each.items() if key != "void" or value} for pair, each in found.items()}
 
 
 def outcome(config: Path, conditions: Conditions, policies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -118,5 +99,7 @@ def table(found: Mapping[str, Any]) -> str:
     rows += [("interventions", [str(sum(p["interventions"].values())) for p in policies.values()]), ("writes", [str(p["writes"]) for p in policies.values()])]
     lines = [f"{name:42s}" + "".join(f"{cell:>14s}" for cell in cells) for name, cells in rows]
     for pair, saved in found["savings"].items():
-        lines.append(f"{pair:42s}" + ", ".join(f"{key} {value:+.2f}" for key, value in saved.items() if value is not None))
+        lines.append(
+            f"{pair:42s}" + ", ".join(f"{key} {value:+.2f}" if isinstance(value, float) else str(value) for key, value in saved.items() if value is not None)
+        )
     return "\n".join(lines)

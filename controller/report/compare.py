@@ -76,6 +76,7 @@ class Saving:
     cooling_pct: float | None
     facility_pct: float | None
     cost_pct: float | None
+    carbon_pct: float | None
     void: str = ""
 
 
@@ -130,9 +131,9 @@ def saving(mine: Column, base: Column) -> Saving:
     """
     work, base_work = mine.number("it_work"), base.number("it_work")
     if work is None or base_work is None:
-        return Saving(None, None, None, None, "IT work is not stated")
+        return Saving(None, None, None, None, None, "IT work is not stated")
     if not math.isclose(work, base_work, rel_tol=WORK_TOLERANCE):
-        return Saving(None, None, None, None, f"IT work differs by {100.0 * (work / base_work - 1.0):+.2f} %" if base_work else "no IT work")
+        return Saving(None, None, None, None, None, f"IT work differs by {100.0 * (work / base_work - 1.0):+.2f} %" if base_work else "no IT work")
     cooling, facility = base.number("energy_kwh", "cooling_total"), base.number("energy_kwh", "facility_total")
     my_facility = mine.number("energy_kwh", "facility_total")
     return Saving(
@@ -140,7 +141,14 @@ def saving(mine: Column, base: Column) -> Saving:
         cooling_pct=_percent(mine.number("energy_kwh", "cooling_total"), cooling, cooling),
         facility_pct=_percent(my_facility, facility, facility),
         cost_pct=_percent(mine.number("cost"), base.number("cost"), base.number("cost")),
+        carbon_pct=_percent(carbon_kg(mine), carbon_kg(base), carbon_kg(base)),
     )
+
+
+def carbon_kg(column: Column) -> float | None:
+    """Returns the carbon of a policy [kg], its use per kWh of IT times the IT energy."""
+    use, fans, it = column.number("cue_kg_per_kwh"), column.number("energy_kwh", "server_fans"), column.number("energy_kwh", "it_without_fans")
+    return None if use is None or fans is None or it is None else use * (fans + it)
 
 
 def worse_violations(mine: Column, base: Column) -> tuple[str, ...]:
