@@ -88,6 +88,5 @@ def _slope_k_per_h(samples: Samples) -> float | None:
     if last_s - first_s < RATE_SPAN_MIN_S:
         return None
     mean_s = sum(at_s for at_s, _ in samples) / len(samples)
-    mean_c = sum(value for _, value in samples) / len(samples)
     spread = sum((at_s - mean_s) ** 2 for at_s, _ in samples)
-    return 3600.0 * sum((at_s - mean_s) * (value - mean_c) for at_s, value in samples) / spread
+    return 3600.0 * sum((at_s - mean_s) * value for at_s, value in samples) / spread
