@@ -99,7 +99,6 @@ def table(found: Mapping[str, Any]) -> str:
     rows += [("interventions", [str(sum(p["interventions"].values())) for p in policies.values()]), ("writes", [str(p["writes"]) for p in policies.values()])]
     lines = [f"{name:42s}" + "".join(f"{cell:>14s}" for cell in cells) for name, cells in rows]
     for pair, saved in found["savings"].items():
-        lines.append(
-            f"{pair:42s}" + ", ".join(f"{key} {value:+.2f}" if isinstance(value, float) else str(value) for key, value in saved.items() if value is not None)
-        )
+        parts = (f"{key} {value:+.2f}" if isinstance(value, float) else str(value) for key, value in saved.items() if value is not None)
+        lines.append(f"{pair:42s}" + ", ".join(parts))
     return "\n".join(lines)
