@@ -9,12 +9,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from plant_models.reduced.model import Response, drift_of, layout_of, respond, share_of
+from plant_models.reduced.model import Response, drift_of, free_offset_of, layout_of, respond, share_of
 from plant_models.reduced.observe import disturbances_known, powers_measured, setpoints_known, signals_used
 from plant_models.reduced.parameters import ReducedParameters
 from plant_models.reduced.plant import WATER_KJ_PER_KGK
 from plant_models.site.topology import Site
 from safety.records import Estimate, Measurements
+from safety.signals import EconomiserState
 
 REMEMBER_S = 900.0  # a missing measurement stands in with its last value for this long, the longest cycle
 _STEP_S = 20.0  # half the shortest time constant of a hall's air
@@ -24,6 +25,8 @@ _LEARN_POWER = 0.1
 _DRIFT_MOST_K = 5.0  # a state may rest this far from where the model alone would have it
 _SHARE_MOST = 0.3
 _POWER_LEAST_KW = 2.0
+_LEARN_MODE_K_PER_S = 5.0 / 3600.0  # slower than chilled water may be raised, so that the plan gets ahead of the belief
+_MODE_MOST_K = 12.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Estimator:
         states, offsets = self._correct(memory, measured, known, setpoints)
         response = self._respond(states, setpoints, known, offsets)
         offsets = self._learn_powers(offsets, response, measured.values)
+        offsets = self._learn_modes(offsets, response, measured.values, max(at_s - memory.at_s, 0.0))
         loads = self._loads(states, known, response)
         return Estimate(at_s, states, loads, offsets, valid=True), EstimatorMemory(at_s, states, offsets, known, seen)
 
@@ -158,6 +162,19 @@ class Estimator:
             if min(plain_kw, seen_kw) > _POWER_LEAST_KW:
                 share += _LEARN_POWER * (seen_kw / plain_kw - 1.0 - share)
                 learnt[share_of(group)] = min(max(share, -_SHARE_MOST), _SHARE_MOST)
+        return learnt
+
+    def _learn_modes(self, offsets: Mapping[str, float], response: Response, measured: Mapping[str, float], elapsed_s: float) -> dict[str, float]:
+        """Moves what is believed of the economiser towards what the BAS does: the BAS tunes its own prediction, and nothing shows how."""
+        learnt = dict(offsets)
+        for economiser in self._site.economiser:
+            state = measured.get(f"{economiser.name}.economiser_state")
+            if state is not None:
+                name = free_offset_of(economiser.plant)
+                believed = float(response.outputs[f"{economiser.plant}.alone_share"])
+                seen = 1.0 if state >= EconomiserState.FULL else 0.0
+                moved = learnt.get(name, 0.0) + _LEARN_MODE_K_PER_S * min(elapsed_s, REMEMBER_S) * (believed - seen)
+                learnt[name] = min(max(moved, -_MODE_MOST_K), _MODE_MOST_K)
         return learnt
 
     def _loads(self, states: Mapping[str, float], known: Mapping[str, float], response: Response) -> dict[str, float]:

@@ -19,6 +19,7 @@ from safety.records import Forecast
 WEIGHT = "weight"
 _NO_LIMIT_K = -1000.0
 _MODE_HOLDS_S = 3600.0  # engineering value: how long what runs now says something of what will
+_FREE_MISSES_K = 0.5  # half of Guideline 36-2021 5.20.4.15's 1 K, at which the BAS starts a chiller
 _STAGE_DOWN_SHARE = 0.9  # engineering value: a stage is dropped at this share of the load at which it was added
 
 
@@ -40,7 +41,7 @@ class Problem:
 def soft_limit_names(site: Site) -> tuple[str, ...]:
     """Returns the names of a site's soft limits, those of halls first."""
     halls = [f"{h.name}.{limit}" for h in site.hall for limit in ("inlet_high_c", "supply_low_c")]
-    return (*halls, *(f"{p.name}.lift_low_k" for p in site.plant))
+    return (*halls, *(f"{p.name}.{limit}" for p in site.plant for limit in ("lift_low_k", "free_high_k")))
 
 
 def problem_of(site: Site, parameters: ReducedParameters, limits: Limits, request: PlanRequest) -> Problem:
@@ -96,6 +97,7 @@ def _soft_limits(site: Site, parameters: ReducedParameters, limits: Limits, meas
     for plant in site.plant:
         lifts = [c.lift_min_k for c in limits.chillers if c.plant == plant.name]
         soft[f"{plant.name}.lift_low_k"] = max(lifts, default=_NO_LIMIT_K)
+        soft[f"{plant.name}.free_high_k"] = _FREE_MISSES_K
     return soft
 
 
@@ -127,32 +129,37 @@ def _disturbances_ahead(site: Site, parameters: ReducedParameters, request: Plan
             ahead[f"{hall.name}.it_base_kw"] = _at(load.median, k) / float(it_factor(p, mean))
     for plant in site.plant:
         ahead[f"{plant.name}.mode_known"] = math.exp(-k * site.optimiser.step_s / _MODE_HOLDS_S)
-        more = _stages_more(site, plant, parameters.plants[plant.name], request, now, ahead)
-        for machines, most in (("chillers", _count(site.chiller, plant)), ("cells", _count(site.tower, plant)), ("cw_pumps", _pumps(site, plant, "cw"))):
-            key = f"{plant.name}.{machines}_running"
-            ahead[key] = min(max(now[key] + more, min(now[key], 1.0)), float(max(most, now[key])))
+        _stage(site, plant, parameters.plants[plant.name], request, now, ahead)
     return ahead
 
 
-def _stages_more(site: Site, plant: Plant, p: PlantParameters, request: PlanRequest, now: Mapping[str, float], ahead: Mapping[str, float]) -> int:
-    """Returns how many more chillers the BAS will run for the load ahead; 0 while none runs."""
-    running = now[f"{plant.name}.chillers_running"]
+def _stage(site: Site, plant: Plant, p: PlantParameters, request: PlanRequest, now: Mapping[str, float], ahead: dict[str, float]) -> None:
+    """Sets how many chillers, cells and pumps the BAS will run for the load ahead; in free cooling, how many it would without."""
+    chillers, cells, pumps = (f"{plant.name}.{m}_running" for m in ("chillers", "cells", "cw_pumps"))
+    most = sum(1 for c in site.chiller if c.plant == plant.name)
+    if most == 0:
+        return
     halls = [f"{h.name}.it_base_kw" for h in site.hall if h.plant == plant.name]
     load_now, load_ahead = sum(now[h] for h in halls), sum(ahead[h] for h in halls)
-    if running < 1.0 or load_now <= 0.0:
-        return 0
-    heat = request.estimate.loads_kw.get(f"{plant.name}.chiller_heat_kw", load_now)
+    growth = load_ahead / load_now if load_now > 0.0 else 1.0
     full_kw = p.stage_up_load_share * max(p.chiller_capacity_kw, 1.0)
+    if now[chillers] < 1.0:
+        heat = load_ahead or now[f"{plant.name}.other_heat_kw"]
+        ahead[chillers] = ahead[pumps] = float(min(max(math.ceil(heat / full_kw), 1), most))
+        return
+    heat = request.estimate.loads_kw.get(f"{plant.name}.chiller_heat_kw", load_now)
+    more = _stages(heat * growth / full_kw, now[chillers]) - _stages(heat / full_kw, now[chillers])
+    for machines, count in ((chillers, most), (cells, _cells(site, plant)), (pumps, _pumps(site, plant, "cw"))):
+        ahead[machines] = min(max(now[machines] + more, min(now[machines], 1.0)), max(float(count), now[machines]))
 
-    def wanted(load_kw: float) -> int:
-        stages = load_kw / full_kw
-        return max(math.ceil(stages), min(int(running), math.ceil(stages / _STAGE_DOWN_SHARE)))
 
-    return wanted(heat * load_ahead / load_now) - wanted(heat)
+def _stages(load: float, running: float) -> int:
+    """Returns how many machines a load of so many stages keeps running."""
+    return max(math.ceil(load), min(int(running), math.ceil(load / _STAGE_DOWN_SHARE)))
 
 
-def _count(machines: tuple[object, ...], plant: Plant) -> int:
-    return sum(1 for m in machines if getattr(m, "plant", None) == plant.name)
+def _cells(site: Site, plant: Plant) -> int:
+    return sum(1 for t in site.tower if t.plant == plant.name)
 
 
 def _pumps(site: Site, plant: Plant, serves: str) -> int:

@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 _COST = "cost"
 _COST_UNIT_KW = 100.0
 # Weight of a kelvin beyond a soft limit, against power [kW/K]: many times what a kelvin of supply air saves, so it is only spent when it must be.
-_SLACK_KW = {"inlet_high_c": 600.0, "supply_low_c": 300.0, "lift_low_k": 60.0}
+_SLACK_KW = {"inlet_high_c": 600.0, "supply_low_c": 300.0, "lift_low_k": 60.0, "free_high_k": 300.0}
 # Weight of a move, squared [kW/K2 or kW/unit2]: enough to stop fidgeting within sensor noise, too little to hold back a saving of one per cent.
 _MOVE_KW = {
     "chws_setpoint_c": 4.0,
@@ -92,7 +92,7 @@ class Tracker:
             model.set_rhs(_symbol(state), response.rates[state])
         # The cost is a state: do-mpc samples a stage cost at each step's start only, where a setpoint's jump would look like a saving.
         model.set_rhs(_COST, (series[WEIGHT] * response.facility_kw + self._idle_asking_kw(response)) / _COST_UNIT_KW / self._step_s)
-        for name, violation in self._violations(response, states, series).items():
+        for name, violation in self._violations(response, states, setpoints, series).items():
             model.set_expression(_symbol(name), violation)
         arguments = [ca.vertcat(*group) for group in ((*states.values(), cost), setpoints.values(), series.values(), (*offsets.values(), *numbers))]
         names = tuple(response.powers_kw) + tuple(response.outputs)
@@ -106,7 +106,7 @@ class Tracker:
         """Returns a small cost of supply air setpoints that the coils cannot reach: they would act late when the water turns colder."""
         return sum(_SHORT_KW_PER_K2 * response.outputs[f"{hall.name}.short_k"] ** 2 for hall in self._site.hall)
 
-    def _violations(self, response: Response, states: Mapping[str, Any], series: Mapping[str, Any]) -> dict[str, Any]:
+    def _violations(self, response: Response, states: Mapping[str, Any], setpoints: Mapping[str, Any], series: Mapping[str, Any]) -> dict[str, Any]:
         """Returns by how much each soft limit is exceeded [K], negative where it holds."""
         beyond: dict[str, Any] = {}
         for hall in self._site.hall:
@@ -116,6 +116,8 @@ class Tracker:
             runs = series[f"{plant.name}.chillers_running"] / (series[f"{plant.name}.chillers_running"] + 0.01)
             lacks = series[f"{plant.name}.lift_low_k"] - response.outputs[f"{plant.name}.lift_k"]
             beyond[f"{plant.name}.lift_low_k"] = runs * lacks
+            missed = states[f"{plant.name}.chws_temp_c"] - setpoints[f"{plant.name}.chws_setpoint_c"] - series[f"{plant.name}.free_high_k"]
+            beyond[f"{plant.name}.free_high_k"] = response.outputs[f"{plant.name}.free_share"] * missed
         return beyond
 
     def _build_integrator(self) -> Any:

@@ -111,7 +111,7 @@ def _fit_economiser(data: Data, plant: Plant, p: PlantParameters) -> PlantParame
     free, shared = in_line & (m.free > 0.5), in_line & (m.free < 0.5)
     setpoint = data.setpoint(f"{name}.chws_setpoint_c", f"{name}.chws_temp_c")
     if free.sum() >= _ROWS_LEAST:
-        p = replace(p, economiser_free_pinch_k=float(np.median((setpoint - cold)[free])))
+        p = replace(p, economiser_free_pinch_k=float(np.median((setpoint - cold)[free])), coldest_cws_c=float(np.quantile(cold[free], 0.02)))
     rest = _unexplained_kw(data)
     if rest is not None:
         off = data.settled & data.fit & (m.in_line < 0.5)

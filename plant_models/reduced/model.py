@@ -68,6 +68,11 @@ def share_of(group: str) -> str:
     return group.removesuffix("_kw") + "_share"
 
 
+def free_offset_of(plant: str) -> str:
+    """Returns the offset on where the BAS trusts a plant's economiser alone."""
+    return f"{plant}.free_offset_k"
+
+
 def layout_of(site: Site) -> Layout:
     """Returns the names of a site's reduced model."""
     states = [f"{p.name}.{s}" for p in site.plant for s in PLANT_STATES] + [f"{h.name}.{s}" for h in site.hall for s in HALL_STATES]
@@ -78,7 +83,9 @@ def layout_of(site: Site) -> Layout:
         states=tuple(states),
         setpoints=tuple(setpoints),
         disturbances=(*disturbances, WETBULB),
-        offsets=tuple(drift_of(s) for s in states if not s.endswith(".mass_temp_c")) + tuple(share_of(g) for g in groups),
+        offsets=tuple(drift_of(s) for s in states if not s.endswith(".mass_temp_c"))
+        + tuple(share_of(g) for g in groups)
+        + tuple(free_offset_of(p.name) for p in site.plant),
     )
 
 
@@ -104,7 +111,7 @@ def respond(
     halls = {hall.name: _hall(hall, plants.get(hall.plant or ""), parameters, states, setpoints, disturbances) for hall in site.hall}
     served = {plant.name: [halls[h.name] for h in site.hall if h.plant == plant.name] for plant in site.plant}
     drifts = {s: offsets[drift_of(s)] / _SECONDS_PER_HOUR if drift_of(s) in offsets else 0.0 for s in states}
-    answers = {plant.name: _plant(site, plant, parameters, states, setpoints, disturbances, served[plant.name], drifts) for plant in site.plant}
+    answers = {plant.name: _plant(site, plant, parameters, states, setpoints, disturbances, served[plant.name], drifts, offsets) for plant in site.plant}
     rates: dict[str, Value] = {}
     powers: dict[str, Value] = {}
     outputs: dict[str, Value] = {}
@@ -146,6 +153,7 @@ def _plant(
     disturbances: Mapping[str, Value],
     halls: list[HallResponse],
     drifts: Mapping[str, Value],
+    offsets: Mapping[str, Value],
 ) -> PlantResponse:
     chws_setpoint, dp, cws_setpoint = (setpoints[f"{plant.name}.{s}"] for s in PLANT_SETPOINTS)
     chillers, cells, chw_pumps, cw_pumps, in_line, free, known, heat, flow = (disturbances[f"{plant.name}.{d}"] for d in PLANT_DISTURBANCES)
@@ -163,6 +171,7 @@ def _plant(
         free_share=free,
         mode_known=known,
         wetbulb_c=disturbances[WETBULB],
+        free_offset_k=offsets.get(free_offset_of(plant.name), 0.0),
     )
     state, drift = (PlantState(*(values[f"{plant.name}.{s}"] for s in PLANT_STATES)) for values in (states, drifts))
     return plant_response(parameters.plants[plant.name], machines_of(site, plant), state, inputs, drift)
@@ -187,6 +196,7 @@ def _add_plant(
         f"{name}.lift_k": answer.cwr_c - states[f"{name}.chws_temp_c"],
         f"{name}.tower_fan_share": answer.fan_share,
         f"{name}.free_share": answer.free_share,
+        f"{name}.alone_share": answer.alone_share,
     }
 
 
@@ -196,4 +206,9 @@ def _add_hall(
     values = (answer.rates.supply_c, answer.rates.inlet_c, answer.rates.return_c, answer.rates.mass_c)
     rates |= {f"{name}.{s}": v + drifts[f"{name}.{s}"] for s, v in zip(HALL_STATES, values, strict=True)}
     powers |= {f"{name}.crah_fans_kw": answer.fan_kw, f"{name}.it_kw": answer.it_kw}
-    outputs |= {f"{name}.coil_kw": answer.coil_kw, f"{name}.water_kgs": answer.water_kgs, f"{name}.mean_inlet_c": answer.mean_inlet_c, f"{name}.short_k": answer.short_k}
+    outputs |= {
+        f"{name}.coil_kw": answer.coil_kw,
+        f"{name}.water_kgs": answer.water_kgs,
+        f"{name}.mean_inlet_c": answer.mean_inlet_c,
+        f"{name}.short_k": answer.short_k,
+    }

@@ -55,6 +55,7 @@ def _plant(site: Site, plant: Plant) -> PlantParameters:
         economiser_pump_kw=0.0,
         economiser_partial_cws_c=7.0,  # makers' lowest basin temperature
         economiser_free_pinch_k=2.0,
+        coldest_cws_c=7.0,  # makers' lowest basin temperature
         free_approach_k=6.9,  # Guideline 36-2021, 5.20.3: exchanger 2 K and tower 3.9 K approach, and 1 K
         free_slope=0.1,
         shared_benefit_k=1.1,  # Guideline 36-2021, 5.20.3

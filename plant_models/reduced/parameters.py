@@ -83,6 +83,8 @@ class PlantParameters:
     """Condenser water that the BAS asks of the towers while economiser and chillers share the load."""
     economiser_free_pinch_k: float
     """The same below the chilled-water setpoint while the economiser carries it alone."""
+    coldest_cws_c: float
+    """Coldest condenser water that the BAS asks of the towers."""
     free_approach_k: float
     """Chilled water above wet bulb from which the BAS trusts the economiser alone, at 15 degC wet bulb."""
     free_slope: float

@@ -43,6 +43,8 @@ class PlantInputs:
     mode_known: Value
     """How far those two are to be trusted: 1 now, less ahead, where the BAS will decide from temperatures."""
     wetbulb_c: Value
+    free_offset_k: Value
+    """How much warmer the water must be than identified before the BAS trusts the economiser; learnt on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class PlantResponse:
     cwr_c: Value
     fan_share: Value
     free_share: Value
+    alone_share: Value
+    """What the model alone would take the former for."""
     economiser_pumps_kw: Value
 
 
@@ -110,15 +114,18 @@ def tower_power_kw(p: PlantParameters, fan_share: Value) -> Value:
     return fan_share * (p.tower_fan_linear_kw + p.tower_fan_cubic_kw * fan_share * fan_share)
 
 
-def economiser_mode(p: PlantParameters, machines: Machines, x: PlantState, u: PlantInputs) -> tuple[Value, Value]:
-    """Returns the shares by which the economiser is in line, and by which it carries the load alone, as known and as the BAS will decide."""
+def economiser_mode(p: PlantParameters, machines: Machines, x: PlantState, u: PlantInputs) -> tuple[Value, Value, Value]:
+    """Returns the shares by which the economiser is in line, and by which it carries the load alone, as known and as the BAS will decide.
+
+    The third is the second as the model alone would have it.
+    """
     if not machines.economiser:
-        return 0.0 * x.chws_c, 0.0 * x.chws_c
-    promised_c = u.wetbulb_c + p.free_approach_k + p.free_slope * (15.0 - u.wetbulb_c)
+        return 0.0 * x.chws_c, 0.0 * x.chws_c, 0.0 * x.chws_c
+    promised_c = u.wetbulb_c + p.free_approach_k + p.free_slope * (15.0 - u.wetbulb_c) + u.free_offset_k
     in_line = step_up(x.chwr_c - promised_c - p.shared_benefit_k, 1.0)
     alone = step_up(u.chws_setpoint_c - promised_c, 1.0)
     known = u.mode_known
-    return known * u.in_line_share + (1.0 - known) * in_line, known * u.free_share + (1.0 - known) * alone
+    return known * u.in_line_share + (1.0 - known) * in_line, known * u.free_share + (1.0 - known) * alone, alone
 
 
 def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: PlantInputs, drift: PlantState) -> PlantResponse:
@@ -126,7 +133,7 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
 
     ``drift`` is added to the rates [K/s]; heat is what flows in less what is stored, so that at rest no sensor's offset enters it.
     """
-    in_line, free = economiser_mode(p, machines, x, u)
+    in_line, free, alone = economiser_mode(p, machines, x, u)
     running = u.chillers_running * (1.0 - free)
     condenser_pumps = u.cw_pumps_running * (1.0 - free)
     flow = larger(u.load_flow_kgs, running * p.bypass_flow_kgs, 2.0) if machines.chillers else u.load_flow_kgs
@@ -161,6 +168,7 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
         cwr_c=cwr_c,
         fan_share=fan_share,
         free_share=free,
+        alone_share=alone,
         economiser_pumps_kw=in_line * p.economiser_pump_kw,
     )
 
@@ -184,7 +192,8 @@ def _cws_target_c(p: PlantParameters, machines: Machines, in_line: Value, free: 
         return u.cws_setpoint_c
     shared = u.cws_setpoint_c + in_line * (p.economiser_partial_cws_c - u.cws_setpoint_c)
     lifted = larger(shared, x.chws_c + p.lift_held_k - (cwr_c - x.cws_c), 0.5) if machines.chillers else shared
-    return lifted + free * (u.chws_setpoint_c - p.economiser_free_pinch_k - lifted)
+    alone = larger(u.chws_setpoint_c - p.economiser_free_pinch_k, p.coldest_cws_c, 0.3)
+    return lifted + free * (alone - lifted)
 
 
 def tower_duty_kgs(p: PlantParameters, heat_kw: Value, cells: Value, cwr_c: Value, wetbulb_c: Value) -> Value:
@@ -197,9 +206,7 @@ def _steepness(p: PlantParameters, cwr_c: Value) -> Value:
     return np.power(saturated_enthalpy_slope(cwr_c) / _SLOPE_USUAL, p.tower_warm_exponent)
 
 
-def _towers(
-    p: PlantParameters, heat_kw: Value, cwr_c: Value, target_c: Value, x: PlantState, u: PlantInputs, drift: PlantState
-) -> tuple[Value, Value]:
+def _towers(p: PlantParameters, heat_kw: Value, cwr_c: Value, target_c: Value, x: PlantState, u: PlantInputs, drift: PlantState) -> tuple[Value, Value]:
     """Returns the rate of the condenser water [K/s] and the fan speed share of the running cells."""
     cells = u.cells_running + 0.01
     reach_kgs = tower_reach_kgs(p, 1.0)
