@@ -19,7 +19,7 @@ from controller.encode import plain
 from controller.engine import Engine
 from controller.explain import explanation
 from controller.hold import holdings
-from controller.journal import Event, Journal, JournalError
+from controller.journal import Entry, Event, Journal, JournalError
 from controller.notify import Notifier
 from controller.optimise.worker import OptimiserWorker
 from controller.plant import Plant, connect_buses
@@ -211,7 +211,7 @@ async def start(loaded: LoadedSite, asked: Stage | None) -> Daemon:
     optimiser = OptimiserWorker(loaded.site.directory, os.environ, loaded.site.timing.plan_deadline_wall_s, time_limited=True)
     await optimiser.start()
     await clock.ready()
-    memory = resumed(stages, last.record.decision.memory if last else None, clock.now_s())
+    memory = resumed(stages, last, clock.now_s())
     header = RunHeader(version.VERSION, "daemon", plain(loaded.site), plain(loaded.points), plain(stages.parameters), "restart" if last else "first start")
     run = await journal.begin(clock.now_s(), header)
     cycle = Cycle(stages, plant, optimiser, journal, run)
@@ -223,9 +223,15 @@ async def start(loaded: LoadedSite, asked: Stage | None) -> Daemon:
     return daemon
 
 
-def resumed(stages: Stages, memory: CycleMemory | None, at_s: float) -> CycleMemory:
-    """Returns the memory to go on with after a start: the mode's latch and returns outlive the process, readings and estimates do not."""
+def resumed(stages: Stages, last: Entry | None, at_s: float) -> CycleMemory:
+    """Returns the memory to go on with after a start: the mode's latch and returns outlive the process, readings and estimates do not.
+
+    A daemon that did not have the plant when it ended (monitor, shadow) has nothing to return to, so it spends no return.
+    """
     fresh = fresh_memory(stages, at_s)
-    if memory is None:
+    if last is None:
         return fresh
-    return replace(fresh, mode=after_restart(memory.mode, at_s), wear=memory.wear, forecast=memory.forecast)
+    memory, had = last.record.decision.memory, WRITES[last.record.given.stage].setpoints
+    state = after_restart(memory.mode, at_s)
+    mode = state if had or state.latched else replace(fresh.mode, returns_s=state.returns_s)
+    return replace(fresh, mode=mode, wear=memory.wear, forecast=memory.forecast)

@@ -16,7 +16,7 @@ from plant_models.reduced.nameplate import from_name_plate
 from plant_models.reduced.parameters import ReducedParameters, load_parameters
 from plant_models.site.gate import gate_rules_of
 from plant_models.site.load import LoadedSite
-from safety.modes import ModeRules, after_restart, first
+from safety.modes import ModeRules, untouched
 from safety.quality import GateMemory, GateRule
 from safety.records import Estimate, Forecast, Measurements, Proposal, Source
 from safety.trends import Trends
@@ -91,6 +91,6 @@ def fresh_memory(stages: Stages, at_s: float) -> CycleMemory:
         estimator=stages.estimator.start(),
         forecast=stages.forecaster.start(),
         reset=guideline_36.ResetMemory(),
-        mode=after_restart(first(at_s), at_s),
+        mode=untouched(at_s),
         wear=WearLedger(),
     )

@@ -168,8 +168,13 @@ class ModeState:
 
 
 def first(at_s: float) -> ModeState:
-    """Returns the state of a site's very first start: resets first, the plan once it has proved healthy."""
+    """Returns the state in which the plant is first taken: resets first, the plan once it has proved healthy."""
     return ModeState(Mode.RESET, None, at_s)
+
+
+def untouched(at_s: float) -> ModeState:
+    """Returns the state of a daemon that has never had this plant: the BAS is in charge for no cause, and taking over spends no return."""
+    return ModeState(Mode.RELEASE, None, at_s)
 
 
 def next_mode(state: ModeState, conditions: frozenset[Condition], at_s: float, rules: ModeRules) -> ModeState:
@@ -217,6 +222,8 @@ def _stay_released(state: ModeState, rows: list[Row]) -> ModeState:
 
 def _return_under_token(state: ModeState, at_s: float, rules: ModeRules) -> ModeState:
     """Returns from an unlatched RELEASE by itself, into RESET; used up, the token latches."""
+    if state.cause is None:
+        return replace(first(at_s), returns_s=state.returns_s)
     recent = tuple(then_s for then_s in state.returns_s if not at_s - then_s >= rules.returns_window_s)
     if len(recent) >= rules.returns_max:
         return replace(state, latched=True, returns_s=recent)

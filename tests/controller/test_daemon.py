@@ -12,6 +12,12 @@ from tests.controller.conftest import Rig
 Make = Callable[..., Awaitable[Rig]]
 
 
+async def restart(small: Rig, after_s: float = 60.0) -> None:
+    """As a new process would begin on the same journal."""
+    last = await small.journal.last()
+    small.engine.memory = resumed(small.engine.cycle.stages, last, small.engine.memory.at_s + after_s)
+
+
 def test_without_a_wish_the_persisted_stage_goes_on() -> None:
     assert allowed_stage(None, Stage.MONITOR, simulated=False) is Stage.MONITOR
     assert allowed_stage(None, Stage.AUTO, simulated=False) is Stage.AUTO
@@ -32,11 +38,10 @@ def test_a_simulated_site_may_start_in_any_stage_that_is_built() -> None:
 async def test_a_restart_begins_with_the_bas_in_charge_and_returns_by_itself(rig: Make) -> None:
     small = await rig(Stage.AUTO)
     await small.run(30)
-    before = small.engine.memory
-    after = resumed(small.engine.cycle.stages, before, before.at_s + 60.0)
+    await restart(small)
+    after = small.engine.memory
     assert (after.mode.mode, after.mode.cause, after.mode.latched) == (Mode.RELEASE, Condition.RESTARTED, False)
     assert after.requested == {}, "what was asked for before is asked again from what is in force"
-    small.engine.memory = after
     await small.run(12)
     assert small.engine.memory.mode.mode is Mode.RESET
 
@@ -46,10 +51,9 @@ async def test_a_latch_outlives_a_restart(rig: Make) -> None:
     await small.run(10)
     small.engine.order(Orders(release=True, reason="maintenance"))
     await small.run(10)
-    before = small.engine.memory
-    after = resumed(small.engine.cycle.stages, before, before.at_s + 60.0)
+    await restart(small)
+    after = small.engine.memory
     assert (after.mode.mode, after.mode.cause, after.mode.latched) == (Mode.RELEASE, Condition.OPERATOR_RELEASE, True)
-    small.engine.memory = after
     await small.run(30)
     assert small.engine.memory.mode.latched
 
@@ -57,8 +61,18 @@ async def test_a_latch_outlives_a_restart(rig: Make) -> None:
 async def test_a_third_return_within_a_day_needs_a_person(rig: Make) -> None:
     small = await rig(Stage.AUTO)
     await small.run(10)
-    for _ in range(2):
-        small.engine.memory = resumed(small.engine.cycle.stages, small.engine.memory, small.prepared.site.now_s)
+    modes = []
+    for _ in range(3):
+        await restart(small)
         await small.run(11)
-    state = small.engine.memory.mode
-    assert (state.mode, state.latched) == (Mode.RELEASE, True)
+        modes.append((small.engine.memory.mode.mode, small.engine.memory.mode.latched))
+    assert modes == [(Mode.RESET, False), (Mode.RESET, False), (Mode.RELEASE, True)]
+
+
+async def test_restarts_in_shadow_spend_no_return(rig: Make) -> None:
+    small = await rig(Stage.SHADOW)
+    await small.run(10)
+    for _ in range(4):
+        await restart(small)
+        await small.run(11)
+    assert (small.engine.memory.mode.mode, small.engine.memory.mode.returns_s) == (Mode.RESET, ())

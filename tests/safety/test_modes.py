@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from safety.modes import TABLE, WRITES, Condition, Mode, ModeRules, ModeState, Return, Stage, after_restart, engage, first, next_mode
+from safety.modes import TABLE, WRITES, Condition, Mode, ModeRules, ModeState, Return, Stage, after_restart, engage, first, next_mode, untouched
 
 PERSON = {"operator_release", "fire", "leak", "second_writer", "writes_refused", "readings_lost", "inlet_unknown", "journal_lost", "clock_jumped"}
 TOKEN = {"power_event", "bas_restarted", "restarted", "stopping", "drill", "switchback"}
@@ -152,6 +152,13 @@ def test_a_first_start_resets_until_the_plan_has_proved_healthy():
     modes, state = follow(first(NOW), HEALTHY, HEALTHY, HEALTHY, HEALTHY)
     assert modes == ["RESET", "RESET", "OPTIMISE", "OPTIMISE"]
     assert (state.cause, state.since_s) == (None, NOW + 600.0)
+
+
+def test_taking_over_for_the_first_time_spends_no_return():
+    state = next_mode(untouched(NOW), frozenset({Condition.READINGS_GAP}), NOW + 60.0, ModeRules())
+    assert state == untouched(NOW), "nothing is readable yet: the BAS stays in charge, and nothing latches"
+    taken = next_mode(state, frozenset(), NOW + 120.0, ModeRules())
+    assert (taken.mode, taken.cause, taken.returns_s, taken.since_s) == (Mode.RESET, None, (), NOW + 120.0)
 
 
 def test_a_plan_that_fails_again_starts_the_count_again():
