@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from safety.envelope import judge
 from safety.limits import ChillerLimits, HallLimits, Limits, PlantLimits, SetpointLimits
 from safety.records import InletTrend, Situation
 
@@ -81,3 +82,12 @@ class Calm:
 def calm() -> Calm:
     """The calm site."""
     return Calm(measured=CALM, in_force=IN_FORCE)
+
+
+@pytest.fixture
+def decide(calm):
+    def decide(asked, measured=None, in_force=None, limits=None, **changes):
+        verdict = judge(asked, calm.situation(measured, in_force, **changes), limits or calm.limits)
+        return dict(verdict.permitted), {i.signal: i.rule for i in verdict.interventions}
+
+    return decide
