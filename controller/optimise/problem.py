@@ -73,8 +73,8 @@ def _bounds(
         highest = math.inf if limit.raise_per_min is None else value + limit.raise_per_min * minutes
         lowest = -math.inf if limit.lower_per_min is None else value - limit.lower_per_min * minutes
         # An operator may have left the range: the plan comes back as fast as the rate allows, and is feasible meanwhile.
-        lower.append(min(max(limit.low, lowest), max(limit.high, lowest)))
-        upper.append(max(min(limit.high, highest), min(limit.low, highest)))
+        lower.append(min(max(limit.low, lowest), highest))
+        upper.append(max(min(limit.high, highest), lowest))
     return tuple(lower), tuple(upper)
 
 

@@ -95,7 +95,8 @@ class Tracker:
         for name, violation in self._violations(response, states, setpoints, series).items():
             model.set_expression(_symbol(name), violation)
         arguments = [ca.vertcat(*group) for group in ((*states.values(), cost), setpoints.values(), series.values(), (*offsets.values(), *numbers))]
-        names = tuple(response.powers_kw) + tuple(response.outputs)
+        self._groups = tuple(response.powers_kw)
+        names = self._groups + tuple(response.outputs)
         values = [*response.powers_kw.values(), *response.outputs.values()]
         self._outputs = (names, ca.Function("outputs", arguments, [ca.vertcat(*values)]))
         self._rates = ca.Function("rates", arguments, [ca.vertcat(*(response.rates[s] for s in self._layout.states), 0.0)])
@@ -113,9 +114,8 @@ class Tracker:
             beyond[f"{hall.name}.inlet_high_c"] = states[f"{hall.name}.rack_inlet_max_c"] - series[f"{hall.name}.inlet_high_c"]
             beyond[f"{hall.name}.supply_low_c"] = series[f"{hall.name}.supply_low_c"] - states[f"{hall.name}.crah_supply_temp_c"]
         for plant in self._site.plant:
-            runs = series[f"{plant.name}.chillers_running"] / (series[f"{plant.name}.chillers_running"] + 0.01)
             lacks = series[f"{plant.name}.lift_low_k"] - response.outputs[f"{plant.name}.lift_k"]
-            beyond[f"{plant.name}.lift_low_k"] = runs * lacks
+            beyond[f"{plant.name}.lift_low_k"] = response.outputs[f"{plant.name}.lifting_share"] * lacks
             missed = states[f"{plant.name}.chws_temp_c"] - setpoints[f"{plant.name}.chws_setpoint_c"] - series[f"{plant.name}.free_high_k"]
             beyond[f"{plant.name}.free_high_k"] = response.outputs[f"{plant.name}.free_share"] * missed
         return beyond
@@ -253,8 +253,7 @@ class Tracker:
         names, function = self._outputs
         values = np.asarray(function(states, setpoints, self._columns[1], self._p)).ravel()
         found = dict(zip(names, map(float, values), strict=True))
-        powers = {n for n in names if n.endswith(("_kw",)) and not n.endswith(("_heat_kw", "coil_kw"))}
-        return found | {"site.facility_kw": sum(found[n] for n in powers)}
+        return found | {"site.facility_kw": sum(found[n] for n in self._groups)}
 
     def _multipliers(self) -> dict[str, float]:
         """Returns the largest multiplier of each soft limit over the horizon [kW/K]; the present instant is beyond help and left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -57,6 +58,6 @@ class Excitation:
 
 def _towards(value: float, target: float, limit: SetpointLimits, elapsed_s: float) -> float:
     minutes = elapsed_s / 60.0
-    highest = target if limit.raise_per_min is None else value + limit.raise_per_min * minutes
-    lowest = target if limit.lower_per_min is None else value - limit.lower_per_min * minutes
+    highest = math.inf if limit.raise_per_min is None else value + limit.raise_per_min * minutes
+    lowest = -math.inf if limit.lower_per_min is None else value - limit.lower_per_min * minutes
     return min(max(min(max(target, lowest), highest), limit.low), limit.high)

@@ -17,7 +17,7 @@ _HALL = ("supply_tau_s", "inlet_tau_s", "air_capacity_kj_per_k", "mass_capacity_
 _LAGS_S = (45.0, 900.0)
 _FACTOR = 3.0  # a capacity lies within this factor of its name plate's
 _STRETCH_S = 3600.0
-_STRETCHES = 40
+_STRETCHES = 24
 _NOTABLE_K = 0.5
 
 
@@ -35,7 +35,7 @@ def fit_dynamics(data: Data, parameters: ReducedParameters, seed: int = 0) -> Re
         fitted = _with(parameters, names, np.exp(logs))
         return stretch_errors(data, fitted, series, chosen, steps) / _NOTABLE_K
 
-    best = least_squares(residual, np.log(start), bounds=(np.log(lower), np.log(upper)), loss="soft_l1", diff_step=0.03, max_nfev=12)
+    best = least_squares(residual, np.log(start), bounds=(np.log(lower), np.log(upper)), loss="soft_l1", diff_step=np.full(len(names), 0.03), max_nfev=8)
     return _with(parameters, names, np.exp(best.x))
 
 
@@ -74,6 +74,6 @@ def _with(parameters: ReducedParameters, names: list[tuple[str, str]], values: A
         changes.setdefault(equipment, {})[field] = float(value)
     return replace(
         parameters,
-        plants={n: replace(p, **changes.get(n, {})) for n, p in parameters.plants.items()},  # type: ignore[arg-type]  # all are floats
-        halls={n: replace(h, **changes.get(n, {})) for n, h in parameters.halls.items()},  # type: ignore[arg-type]  # all are floats
+        plants={n: replace(p, **changes.get(n, {})) for n, p in parameters.plants.items()},
+        halls={n: replace(h, **changes.get(n, {})) for n, h in parameters.halls.items()},
     )

@@ -90,7 +90,11 @@ def _fit_it(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
     rows = whole & data.fit[span:] & np.isfinite(rises + grows) & (np.abs(rises) > 0.3)
     if int(rows.sum()) < 50:
         return p
-    best = least_squares(lambda a: grows[rows] - a[0] * rises[rows] - a[1], [p.it_per_k, 0.0], loss="soft_l1", f_scale=0.01)
+
+    def residual(a: Array) -> Array:
+        return np.asarray(grows[rows] - a[0] * rises[rows] - a[1], dtype=float)
+
+    best = least_squares(residual, [p.it_per_k, 0.0], loss="soft_l1", f_scale=0.01)
     return replace(p, it_per_k=float(min(max(best.x[0], _IT_PER_K[0]), _IT_PER_K[1])))
 
 

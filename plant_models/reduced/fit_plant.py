@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import least_squares, nnls
 
 from plant_models.reduced.parameters import PlantParameters, SiteParameters
-from plant_models.reduced.plant import WATER_KJ_PER_KGK, tower_duty_kgs, tower_fan_share
+from plant_models.reduced.plant import WATER_KJ_PER_KGK, tower_duty_kgs, tower_reach_kgs
 from plant_models.reduced.smooth import step_up
 from plant_models.reduced.table import Array, Data, Mask
 from plant_models.site.topology import Plant
@@ -135,7 +135,11 @@ def _fit_modes(p: PlantParameters, free: Array, in_line: Array, setpoint: Array,
         p = replace(p, free_approach_k=float(best.x[0]), free_slope=float(best.x[1]))
     promised = wetbulb + p.free_approach_k + p.free_slope * (15.0 - wetbulb)
     if 0.02 < float(in_line[rows].mean()) < 0.98:
-        best = least_squares(lambda a: step_up((back - promised - a[0])[rows], 1.5) - in_line[rows], [p.shared_benefit_k], bounds=([-5.0], [8.0]))
+
+        def differed(a: Array) -> Array:
+            return np.asarray(step_up((back - promised - a[0])[rows], 1.5) - in_line[rows], dtype=float)
+
+        best = least_squares(differed, [p.shared_benefit_k], bounds=([-5.0], [8.0]))
         p = replace(p, shared_benefit_k=float(best.x[0]))
     return p
 
@@ -216,9 +220,9 @@ def _fit_towers(data: Data, plant: Plant, p: PlantParameters) -> PlantParameters
         return replace(p, tower_air_kgs=float(a[0]), tower_half_share=float(a[1]), tower_still_kgs=float(a[2]), tower_warm_exponent=float(a[3]))
 
     def residual(a: Array) -> Array:
-        q = fitted(a)
+        q = fitted(a)  # the heat balance carries the error, the fan speed is known well
         duty = tower_duty_kgs(q, heat[rows], n[rows], hot[rows], wetbulb[rows])
-        return np.asarray(np.minimum(tower_fan_share(q, duty), 2.0) - f[rows], dtype=float)
+        return np.asarray(tower_reach_kgs(q, f[rows]) / duty - 1.0, dtype=float)
 
     duty = tower_duty_kgs(p, heat[rows], n[rows], hot[rows], wetbulb[rows])
     most, least = float(np.quantile(duty, 0.95)), float(np.quantile(duty, 0.05))

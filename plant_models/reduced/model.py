@@ -196,6 +196,7 @@ def _add_plant(
         f"{name}.lift_k": answer.cwr_c - states[f"{name}.chws_temp_c"],
         f"{name}.tower_fan_share": answer.fan_share,
         f"{name}.free_share": answer.free_share,
+        f"{name}.lifting_share": answer.lifting_share,
         f"{name}.alone_share": answer.alone_share,
     }
 

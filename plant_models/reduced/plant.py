@@ -11,6 +11,7 @@ from plant_models.reduced.smooth import Value, larger, positive, saturated_entha
 
 WATER_KJ_PER_KGK = 4.186
 _SLOPE_USUAL = 4.0  # kJ/kg K of saturated air at 24 degC
+_HOTTEST_C = 50.0  # beyond what any condenser stands; without cells nothing else would end the rise
 _REJECTED_PER_COOLED = 1.15  # heat to the towers over heat from the water, for the condensers' own rise only
 
 
@@ -74,6 +75,8 @@ class PlantResponse:
     alone_share: Value
     """What the model alone would take the former for."""
     economiser_pumps_kw: Value
+    lifting_share: Value
+    """1 while compressors run, 0 without."""
 
 
 def chiller_power_kw(p: PlantParameters, heat_kw: Value, running: Value, chws_c: Value, cwr_c: Value) -> Value:
@@ -170,6 +173,7 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
         free_share=free,
         alone_share=alone,
         economiser_pumps_kw=in_line * p.economiser_pump_kw,
+        lifting_share=running / (running + 0.01),
     )
 
 
@@ -212,7 +216,7 @@ def _towers(p: PlantParameters, heat_kw: Value, cwr_c: Value, target_c: Value, x
     reach_kgs = tower_reach_kgs(p, 1.0)
     # One Newton step from where the water is to where all fans at full speed would hold it.
     beyond_kj = heat_kw * _steepness(p, cwr_c) / (reach_kgs * cells) - (saturated_enthalpy_kj_kg(cwr_c) - saturated_enthalpy_kj_kg(u.wetbulb_c))
-    coldest_c = x.cws_c + beyond_kj / saturated_enthalpy_slope(cwr_c)
+    coldest_c = smaller(x.cws_c + beyond_kj / saturated_enthalpy_slope(cwr_c), _HOTTEST_C, 0.5)
     rate = (larger(target_c, coldest_c, 0.2) - x.cws_c) / p.cws_tau_s + drift.cws_c
     asked_kgs = tower_duty_kgs(p, positive(heat_kw - p.condenser_capacity_kj_per_k * rate, 20.0), cells, cwr_c, u.wetbulb_c)
     return rate, tower_fan_share(p, smaller(asked_kgs, reach_kgs, 0.01 * p.tower_air_kgs))

@@ -54,7 +54,7 @@ def series_of(data: Data, parameters: ReducedParameters) -> Series:
         disturbances |= _plant_disturbances(data, plant.name)
     setpoints: Columns = {}
     for equipment, kinds in ((site.plant, PLANT_SETPOINTS), (site.hall, HALL_SETPOINTS)):
-        for setpoint in (f"{e.name}.{k}" for e in equipment for k in kinds):  # type: ignore[attr-defined]  # both kinds have a name
+        for setpoint in (f"{e.name}.{k}" for e in equipment for k in kinds):
             setpoints[setpoint] = data.setpoint(setpoint, measurement_of(setpoint))
     return Series(states, setpoints, disturbances)
 

@@ -38,9 +38,7 @@ def test_at_rest_all_electricity_and_no_more_leaves_by_the_towers(made: SimpleNa
         ({"hall-a.it_base_kw": 4000.0}, "plant.chillers_kw", 1),
     ],
 )
-def test_powers_move_the_right_way(
-    made: SimpleNamespace, site: Site, parameters: ReducedParameters, changed: dict[str, float], group: str, sign: int
-) -> None:
+def test_powers_move_the_right_way(made: SimpleNamespace, site: Site, parameters: ReducedParameters, changed: dict[str, float], group: str, sign: int) -> None:
     """Signs of the derivatives that the optimiser lives on."""
     powers = []
     for change in ({}, changed):

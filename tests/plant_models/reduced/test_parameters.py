@@ -63,7 +63,7 @@ def test_a_number_changed_by_hand_is_refused(path: Path) -> None:
 
 def test_a_model_of_another_site_is_refused(path: Path) -> None:
     """Plants and halls must be the site's."""
-    with pytest.raises(ModelFileError, match="halls: .*hall-a.*the site has .*hall-b"):
+    with pytest.raises(ModelFileError, match=r"halls: .*hall-a.*the site has .*hall-b"):
         load_parameters(path, PLANTS, frozenset({"hall-b"}))
 
 
