@@ -17,6 +17,8 @@ from hil.devices.watch import Watch
 from plant_models.site.load import LoadedSite
 
 BAS_SCAN_S = 5.0  # the simulated BAS scans its points this often; plant time moves in steps of it
+WHOLE_S = 1.0  # a site runs by whole seconds
+SLACK_S = 1e-6  # what a clock near 2e9 s may be off by
 
 
 class Running(Served, Protocol):
@@ -103,9 +105,9 @@ class Bench:
         await self.close()
 
     async def run_until(self, until_s: float, stop: Callable[[], bool] = lambda: False) -> None:
-        """Lets plant time pass up to ``until_s`` [s since 1970], or until ``stop`` is true after a step."""
+        """Lets plant time pass up to ``until_s`` [s since 1970], a part of a second left out, or until ``stop`` is true after a step."""
         began_wall_s, began_s = time.monotonic(), self.site.now_s
-        while self.site.now_s < until_s and not stop():
+        while self.site.now_s + WHOLE_S <= until_s + SLACK_S and not stop():
             target_s = min(self.site.now_s + self.pace.step_s, until_s)
             if self.pace.speed is None:
                 await self._in_step(target_s)

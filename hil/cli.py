@@ -8,7 +8,7 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -186,6 +186,16 @@ def _campaign(given: argparse.Namespace) -> int:
     return 0 if result["passed"] == result["scenarios"] else 1
 
 
+async def _stoppable(work: Coroutine[Any, Any, Any]) -> Any:
+    """Lets SIGTERM end ``work`` as Ctrl-C does, so that no daemon is left behind."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise InputError("stopped before it was over") from None
+
+
 def _results(given: argparse.Namespace, names: Sequence[str]) -> list[dict[str, Any]]:
     from hil.scenarios import SCENARIOS, run_scenario
     from plant_models.site.load import load_site
@@ -197,7 +207,7 @@ def _results(given: argparse.Namespace, names: Sequence[str]) -> list[dict[str, 
     _checked(lambda: load_site(given.config))
     keep = given.keep
     return [
-        _checked(lambda s=SCENARIOS[name]: asyncio.run(run_scenario(s, given.config, conditions, keep / s.name if keep else None)))  # bound now
+        _checked(lambda s=SCENARIOS[name]: asyncio.run(_stoppable(run_scenario(s, given.config, conditions, keep / s.name if keep else None))))  # bound now
         for name in names
     ]
 

@@ -116,6 +116,13 @@ async def test_at_a_speed_time_passes_without_a_daemon_in_steps_of_a_scan(loaded
     assert site.now_s == START_S + 102
 
 
+async def test_a_part_of_a_second_is_left_out(loaded: LoadedSite, double: Any) -> None:
+    site = double(START_S)
+    bench = _bench(loaded, site, speed=1e6)
+    await bench.run_until(START_S + 10.7)
+    assert site.now_s == START_S + 10
+
+
 async def test_a_taken_port_is_an_error_and_leaves_nothing_open(loaded: LoadedSite, double: Any) -> None:
     async with _bench(loaded, double()) as bench:
         port = bench.devices[0].port
