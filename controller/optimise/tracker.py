@@ -104,8 +104,9 @@ class Tracker:
         return model
 
     def _idle_asking_kw(self, response: Response) -> Any:
-        """Returns a small cost of supply air setpoints that the coils cannot reach: they would act late when the water turns colder."""
-        return sum(_SHORT_KW_PER_K2 * response.outputs[f"{hall.name}.short_k"] ** 2 for hall in self._site.hall)
+        """Returns a small cost of setpoints out of reach of coils and towers: they would act late, and no gradient leads back from there."""
+        equipment = [*(h.name for h in self._site.hall), *(p.name for p in self._site.plant)]
+        return sum(_SHORT_KW_PER_K2 * response.outputs[f"{name}.short_k"] ** 2 for name in equipment)
 
     def _violations(self, response: Response, states: Mapping[str, Any], setpoints: Mapping[str, Any], series: Mapping[str, Any]) -> dict[str, Any]:
         """Returns by how much each soft limit is exceeded [K], negative where it holds."""
@@ -115,9 +116,10 @@ class Tracker:
             beyond[f"{hall.name}.supply_low_c"] = series[f"{hall.name}.supply_low_c"] - states[f"{hall.name}.crah_supply_temp_c"]
         for plant in self._site.plant:
             lacks = series[f"{plant.name}.lift_low_k"] - response.outputs[f"{plant.name}.lift_k"]
-            beyond[f"{plant.name}.lift_low_k"] = response.outputs[f"{plant.name}.lifting_share"] * lacks
+            lifts, free = response.outputs[f"{plant.name}.lifting_share"], response.outputs[f"{plant.name}.free_share"]
+            beyond[f"{plant.name}.lift_low_k"] = lifts * lacks + lifts - 1.0  # a kelvin within where it does not apply
             missed = states[f"{plant.name}.chws_temp_c"] - setpoints[f"{plant.name}.chws_setpoint_c"] - series[f"{plant.name}.free_high_k"]
-            beyond[f"{plant.name}.free_high_k"] = response.outputs[f"{plant.name}.free_share"] * missed
+            beyond[f"{plant.name}.free_high_k"] = free * missed + free - 1.0
         return beyond
 
     def _build_integrator(self) -> Any:

@@ -68,7 +68,7 @@ class OptimiserWorker:
         async with self._one_at_a_time:
             try:
                 async with asyncio.timeout(self._deadline_wall_s):
-                    await self._ready.wait()
+                    await self._wait_ready()
                     proposal = await self._ask(request)
             except TimeoutError:
                 if not self._ready.is_set():
@@ -80,6 +80,12 @@ class OptimiserWorker:
                 self._fruitless = 0
                 return proposal
             return _unsolved(request, self._trouble)
+
+    async def _wait_ready(self) -> None:
+        """Waits for a process that is on its way; one that could not plan at its last start is not waited for."""
+        if self._fruitless > 1 and not self.ready:
+            raise TimeoutError
+        await self._ready.wait()
 
     async def _ask(self, request: PlanRequest) -> Proposal:
         process = self._process

@@ -197,6 +197,7 @@ def _add_plant(
         f"{name}.tower_fan_share": answer.fan_share,
         f"{name}.free_share": answer.free_share,
         f"{name}.lifting_share": answer.lifting_share,
+        f"{name}.short_k": answer.short_k,
         f"{name}.alone_share": answer.alone_share,
     }
 

@@ -75,6 +75,8 @@ class PlantResponse:
     alone_share: Value
     """What the model alone would take the former for."""
     economiser_pumps_kw: Value
+    short_k: Value
+    """Condenser water that the BAS comes to above its setpoint, at rest, while it follows that."""
     lifting_share: Value
     """1 while compressors run, 0 without."""
 
@@ -152,9 +154,12 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
     rejected_kw = chiller_heat + chillers_kw + economiser_kw
     target_c = _cws_target_c(p, machines, in_line, free, cwr_c, x, u)
     if machines.towers:
-        cws_rate, fan_share = _towers(p, rejected_kw, cwr_c, target_c, x, u, drift)
+        rest_c = _cws_rest_c(p, rejected_kw, cwr_c, target_c, x, u)
+        cws_rate = (rest_c - x.cws_c) / p.cws_tau_s + drift.cws_c
+        fan_share = _fan_share(p, rejected_kw - p.condenser_capacity_kj_per_k * cws_rate, cwr_c, u)
     else:
-        cws_rate, fan_share = (target_c - x.cws_c) / p.cws_tau_s + drift.cws_c, 0.0 * flow
+        rest_c, fan_share = target_c, 0.0 * flow
+        cws_rate = (target_c - x.cws_c) / p.cws_tau_s + drift.cws_c
     return PlantResponse(
         rates=PlantState(
             chws_c=chws_rate,
@@ -173,6 +178,7 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
         free_share=free,
         alone_share=alone,
         economiser_pumps_kw=in_line * p.economiser_pump_kw,
+        short_k=(rest_c - u.cws_setpoint_c) * (1.0 - in_line),
         lifting_share=running / (running + 0.01),
     )
 
@@ -210,13 +216,15 @@ def _steepness(p: PlantParameters, cwr_c: Value) -> Value:
     return np.power(saturated_enthalpy_slope(cwr_c) / _SLOPE_USUAL, p.tower_warm_exponent)
 
 
-def _towers(p: PlantParameters, heat_kw: Value, cwr_c: Value, target_c: Value, x: PlantState, u: PlantInputs, drift: PlantState) -> tuple[Value, Value]:
-    """Returns the rate of the condenser water [K/s] and the fan speed share of the running cells."""
-    cells = u.cells_running + 0.01
-    reach_kgs = tower_reach_kgs(p, 1.0)
+def _cws_rest_c(p: PlantParameters, heat_kw: Value, cwr_c: Value, target_c: Value, x: PlantState, u: PlantInputs) -> Value:
+    """Returns the condenser water that the towers come to: their target, or what all fans at full speed leave."""
+    most_kw_per_kj = tower_reach_kgs(p, 1.0) * (u.cells_running + 0.01)
     # One Newton step from where the water is to where all fans at full speed would hold it.
-    beyond_kj = heat_kw * _steepness(p, cwr_c) / (reach_kgs * cells) - (saturated_enthalpy_kj_kg(cwr_c) - saturated_enthalpy_kj_kg(u.wetbulb_c))
-    coldest_c = smaller(x.cws_c + beyond_kj / saturated_enthalpy_slope(cwr_c), _HOTTEST_C, 0.5)
-    rate = (larger(target_c, coldest_c, 0.2) - x.cws_c) / p.cws_tau_s + drift.cws_c
-    asked_kgs = tower_duty_kgs(p, positive(heat_kw - p.condenser_capacity_kj_per_k * rate, 20.0), cells, cwr_c, u.wetbulb_c)
-    return rate, tower_fan_share(p, smaller(asked_kgs, reach_kgs, 0.01 * p.tower_air_kgs))
+    beyond_kj = heat_kw * _steepness(p, cwr_c) / most_kw_per_kj - (saturated_enthalpy_kj_kg(cwr_c) - saturated_enthalpy_kj_kg(u.wetbulb_c))
+    return larger(target_c, smaller(x.cws_c + beyond_kj / saturated_enthalpy_slope(cwr_c), _HOTTEST_C, 0.5), 0.2)
+
+
+def _fan_share(p: PlantParameters, heat_kw: Value, cwr_c: Value, u: PlantInputs) -> Value:
+    """Returns the fan speed share of the running cells that rejects this heat, 1 at most."""
+    asked_kgs = tower_duty_kgs(p, positive(heat_kw, 20.0), u.cells_running + 0.01, cwr_c, u.wetbulb_c)
+    return tower_fan_share(p, smaller(asked_kgs, tower_reach_kgs(p, 1.0), 0.01 * p.tower_air_kgs))

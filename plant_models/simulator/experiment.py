@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,26 +13,35 @@ from numpy.typing import NDArray
 from plant_models.reduced.excite import Excitation
 from plant_models.reduced.observe import signals_used
 from plant_models.simulator.site import SimulatedSite
+from plant_models.site.limits import limits_of
+from plant_models.site.load import LoadedSite
 from plant_models.site.topology import Site
+from plant_models.sources.load import GeneratedLoad, LoadShape
+from plant_models.sources.weather import NOMINAL_YEAR, Weather, start_of
 
 Table = dict[str, NDArray[np.float64]]
+STRETCHES: Final = ((1, 10, 0.55), (4, 5, 0.70), (5, 20, 0.60), (7, 8, 0.75), (8, 20, 0.85), (10, 3, 0.65), (11, 15, 0.50))
+"""Month, day and mean utilisation of the stretches that stand in for commissioning: all seasons, half to nearly full load."""
 _WARM_UP_S = 6 * 3600.0
 
 
-def excite(site: Site, simulated: Sequence[SimulatedSite], excitation: Excitation, days: float, told: Callable[[str], None] = print) -> Table:
-    """Returns what the BAS showed of each simulated site during ``days`` of steps, one row a cycle, the sites one after another.
+def commission(loaded: LoadedSite, plant_file: Path, weather: Weather, days: float = 2.5, told: Callable[[str], None] = print) -> Table:
+    """Returns what a simulated site showed during ``STRETCHES`` of steps, each with a load, sensors and steps of its own seed, 1 and on."""
+    site, limits, tables = loaded.site, limits_of(loaded.site, loaded.points), []
+    for seed, (month, day, mean) in enumerate(STRETCHES, start=1):
+        load = GeneratedLoad(len(site.hall), seed, weather.utc_offset_h, LoadShape(mean=mean))
+        start_s = start_of(date(NOMINAL_YEAR, month, day), weather)
+        plant = SimulatedSite(site, loaded.points, plant_file, weather, load, seed, start_s)
+        told(f"{month}-{day}, seed {seed}")
+        tables.append(excite(site, plant, Excitation(limits, seed), days))
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
-    Columns are ``at_s`` [s] and signals in their own units, setpoints in force by their plain name; what was not read is NaN. The first six hours
-    of each site are left out.
+
+def excite(site: Site, plant: SimulatedSite, excitation: Excitation, days: float) -> Table:
+    """Returns what the BAS of a simulated site showed during ``days`` of steps, one row a cycle; six hours before them are left out.
+
+    Columns are ``at_s`` [s] and signals in their own units, setpoints in force by their plain name; what was not read is NaN.
     """
-    rows: list[dict[str, float]] = []
-    for number, plant in enumerate(simulated, start=1):
-        told(f"site {number} of {len(simulated)}")
-        rows += _run(site, plant, excitation, days)
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
-
-
-def _run(site: Site, plant: SimulatedSite, excitation: Excitation, days: float) -> list[dict[str, float]]:
     names = sorted(signals_used(site) & plant.signals)
     setpoints = sorted(excitation.limits.setpoints)
     first_s = plant.now_s
@@ -48,7 +60,7 @@ def _run(site: Site, plant: SimulatedSite, excitation: Excitation, days: float) 
             beat = (beat + 1) % 65536
             plant.write("daemon.heartbeat", float(beat))
             plant.advance(min(plant.now_s + site.lease.heartbeat_period_s, until_s))
-    return rows
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 def _number(value: float | None) -> float:
