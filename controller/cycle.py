@@ -98,7 +98,7 @@ class Cycle:
         corrected = s.residual.correct(usable, estimate, share)
         reset, reset_memory = s.reset(memory.reset, measured, held.in_force)
         refusals = refusals_of(memory, last_receipt)
-        conditions = observe(s.loaded, limits, Circumstances(memory, measured, estimate, forecast, usable, orders, refusals))
+        conditions = observe(s.loaded, limits, Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held))
         mode = next_mode(engage(memory.mode, at_s) if orders.engage else memory.mode, conditions, at_s, s.mode_rules)
         proposal = choose(mode.mode, corrected, usable, reset)
         situation = Situation(at_s, elapsed_s, measured.values, held.in_force, held.writable, inlets=inlets(trends, at_s))

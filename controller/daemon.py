@@ -31,6 +31,7 @@ from safety.modes import ROW_OF, WRITES, Condition, Mode, Stage, after_restart
 
 log = structlog.get_logger()
 
+CANCEL_AGAIN_WALL_S = 0.2
 STAGES_BUILT = (Stage.MONITOR, Stage.SHADOW, Stage.AUTO)
 
 
@@ -80,8 +81,7 @@ class Daemon:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self.engine.run_guard()), group.create_task(self.engine.run_cycles())]
                 await self._until(stop, tasks)
-                for task in tasks:
-                    task.cancel()
+                await end(tasks)
         except* JournalError as lost:
             reason = f"{ROW_OF[Condition.JOURNAL_LOST].told} {lost.exceptions[0]}"
             log.error("journal_lost", says=reason)
@@ -187,6 +187,14 @@ class Daemon:
 
     def _event(self, what: str, who: str, reason: str, value: str) -> Event:
         return Event(self.engine.clock.now_s(), what, who, reason, value)
+
+
+async def end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancels tasks until they have ended: on Python 3.11 ``asyncio.wait_for`` may swallow a cancellation that meets its result."""
+    while not all(task.done() for task in tasks):
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=CANCEL_AGAIN_WALL_S)
 
 
 async def start(loaded: LoadedSite, asked: Stage | None) -> Daemon:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from controller.hold import Holdings
 from controller.record import CycleMemory, Orders
 from plant_models.site.load import LoadedSite
 from safety.limits import Limits
@@ -31,6 +32,7 @@ class Circumstances:
     usable: Proposal
     orders: Orders
     refusals: int
+    held: Holdings
 
 
 def refusals_of(memory: CycleMemory, receipt: Receipt | None) -> int:
@@ -60,6 +62,8 @@ def observe(loaded: LoadedSite, limits: Limits, now: Circumstances) -> frozenset
         found.add(Condition.NO_MODEL)
     if not set(_forecast_needs(loaded)) <= now.forecast.series.keys():
         found.add(Condition.NO_FORECAST)
+    if now.memory.requested and now.held.followed is False:
+        found.add(Condition.LEASE_LAPSED)
     found |= _of_time(loaded, now) | _of_writes(loaded, now)
     return frozenset(found)
 

@@ -12,7 +12,7 @@ from safety.signals import Authority, Role, point
 
 @dataclass(frozen=True)
 class Holdings:
-    """Setpoints by name: in force now, ours to move, taken in hand by a person; and whether the BAS follows us (None where no point says so)."""
+    """Setpoints by name: in force now, ours to move, taken in hand by a person; and whether the BAS follows any of ours (None: no point says so)."""
 
     in_force: Mapping[str, float]
     writable: frozenset[str]
@@ -47,4 +47,4 @@ def holdings(loaded: LoadedSite, measured: Measurements, requested: Mapping[str,
         else:
             writable.add(setpoint)
             remote.append(holder == Authority.REMOTE)
-    return Holdings(in_force, frozenset(writable & in_force.keys()), frozenset(in_hand), all(remote) if remote else None)
+    return Holdings(in_force, frozenset(writable & in_force.keys()), frozenset(in_hand), any(remote) if remote else None)

@@ -72,6 +72,7 @@ class Condition(StrEnum):
     LEAK = "leak"
     POWER_EVENT = "power_event"
     BAS_RESTARTED = "bas_restarted"
+    LEASE_LAPSED = "lease_lapsed"
     RESTARTED = "restarted"
     STOPPING = "stopping"
     DRILL = "drill"
@@ -119,6 +120,7 @@ TABLE: Final[tuple[Row, ...]] = (
     # RELEASE that returns under the token
     Row(_C.POWER_EVENT, _M.RELEASE, _R.UNDER_TOKEN, "utility power for 30 min", "On generator, or a transfer was less than 30 min ago."),
     Row(_C.BAS_RESTARTED, _M.RELEASE, _R.UNDER_TOKEN, "BAS heartbeat steady", "The BAS restarted."),
+    Row(_C.LEASE_LAPSED, _M.RELEASE, _R.UNDER_TOKEN, "taken again from what is in force", "The lease lapsed and the BAS took the plant back."),
     Row(_C.RESTARTED, _M.RELEASE, _R.UNDER_TOKEN, "first healthy cycle", "The daemon restarted."),
     Row(_C.STOPPING, _M.RELEASE, _R.UNDER_TOKEN, "started again", "The daemon is stopping."),
     Row(_C.DRILL, _M.RELEASE, _R.UNDER_TOKEN, "drill over", "Fallback drill: the BAS is in charge on purpose."),

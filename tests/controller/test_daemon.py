@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from controller.daemon import StageError, allowed_stage, resumed
+from controller.daemon import StageError, allowed_stage, end, resumed
 from controller.record import Orders
 from safety.modes import Condition, Mode, Stage
 from tests.controller.conftest import Rig
@@ -76,3 +78,16 @@ async def test_restarts_in_shadow_spend_no_return(rig: Make) -> None:
         await restart(small)
         await small.run(11)
     assert (small.engine.memory.mode.mode, small.engine.memory.mode.returns_s) == (Mode.RESET, ())
+
+
+async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
+    async def stubborn() -> None:
+        for _ in range(3):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+        await asyncio.sleep(3600)
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    await end([task])
+    assert task.cancelled()

@@ -119,6 +119,20 @@ async def test_a_setpoint_in_hand_is_left_alone_and_the_others_go_on(rig: Make) 
     assert shown(small, "hall-a.crah_fan_setpoint_pct.authority") == Authority.REMOTE
 
 
+async def test_a_daemon_that_was_frozen_finds_its_lease_lapsed_and_returns_without_a_jump(rig: Make) -> None:
+    small = await rig(Stage.AUTO)
+    await small.run(60)
+    small.prepared.site.advance(small.prepared.site.now_s + 5400.0)
+    assert shown(small, f"{SUPPLY}.effective") == OWN_SUPPLY_C
+    done = await small.engine.cycle_once()
+    assert (done.record.decision.memory.mode.mode, done.record.decision.memory.mode.cause) == (Mode.RELEASE, Condition.LEASE_LAPSED)
+    assert done.record.decision.command.writes == {}
+    await small.run(5.5)
+    assert small.engine.memory.mode.mode is Mode.RESET
+    assert shown(small, f"{SUPPLY}.authority") == Authority.REMOTE
+    assert abs(shown(small, f"{SUPPLY}.effective") - OWN_SUPPLY_C) < 0.6
+
+
 async def test_the_lease_lapses_when_no_cycle_is_recorded(rig: Make) -> None:
     small = await rig(Stage.AUTO)
     await small.run(30)

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from safety.modes import TABLE, WRITES, Condition, Mode, ModeRules, ModeState, Return, Stage, after_restart, engage, first, next_mode, untouched
 
 PERSON = {"operator_release", "fire", "leak", "second_writer", "writes_refused", "readings_lost", "inlet_unknown", "journal_lost", "clock_jumped"}
-TOKEN = {"power_event", "bas_restarted", "restarted", "stopping", "drill", "switchback"}
+TOKEN = {"power_event", "bas_restarted", "lease_lapsed", "restarted", "stopping", "drill", "switchback"}
 GAP = {"readings_gap"}
 RESETTING = {"inlet_above_allowable", "no_plan", "no_forecast", "no_model", "cycles_late", "heat_wave", "very_high_load"}
 DISTRUST = {"residual_distrusted"}
@@ -78,7 +78,7 @@ SUBSETS += [frozenset(c) for c in chain.from_iterable(combinations(ONE_OF_EACH, 
 
 def test_the_sets_of_the_oracle_are_all_conditions():
     assert sorted(PERSON | TOKEN | GAP | RESETTING | DISTRUST) == sorted(Condition)
-    assert len(PERSON) + len(TOKEN) + len(GAP) + len(RESETTING) + len(DISTRUST) == len(Condition) == 24
+    assert len(PERSON) + len(TOKEN) + len(GAP) + len(RESETTING) + len(DISTRUST) == len(Condition) == 25
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda s: f"{s.mode.name}-{s.latched}-{s.healthy_cycles}-{len(s.returns_s)}-{s.hold_since_s}")
