@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import queue
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from controller.backtest import Task, run_policy
 from controller.encode import plain
+from controller.log import configure
 from controller.report.compare import Column, saving
 from controller.version import VERSION
 from plant_models.simulator.conditions import WARM_UP_H, Conditions
@@ -68,6 +70,7 @@ def _next(messages: Queue[tuple[str, str, Any]], running: Mapping[str, multiproc
 
 
 def _run(task: Task, messages: Queue[tuple[str, str, Any]]) -> None:
+    configure("auto", logging.WARNING)
     try:
         messages.put((task.policy, "result", run_policy(task, lambda share: messages.put((task.policy, "progress", share)))))
     except Exception:  # noqa: BLE001  # entry point of a process: whatever went wrong is told to the parent

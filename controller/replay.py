@@ -14,9 +14,9 @@ from controller.encode import from_plain, plain, to_text
 from controller.journal import Entry, JournalError, JournalReader
 from controller.optimise.worker import OptimiserWorker, PlanRequest
 from controller.record import CycleRecord, RunHeader
-from controller.stages import Stages, stages_from
+from controller.stages import Stages, stages_from, stages_of
 from plant_models.reduced.parameters import ReducedParameters
-from plant_models.site.load import LoadedSite
+from plant_models.site.load import LoadedSite, load_site
 from plant_models.site.points import Points
 from plant_models.site.topology import Site
 from safety.records import Command, Proposal, Receipt, Snapshot
@@ -80,6 +80,8 @@ def replay(path: Path, cycle: int | None = None, solve: Path | None = None, told
     reader = JournalReader(path)
     try:
         stages = {run: stages_of_header(header) for run, header in reader.headers().items()}
+        if solve:
+            _same_model(path, stages, solve)
         count, different = asyncio.run(_replay_all(reader.entries(cycle), stages, solve, told))
     finally:
         reader.close()
@@ -119,6 +121,14 @@ async def differing(entry: Entry, stages: Stages, solver: OptimiserSeam | None =
     parts = ["given"] if entry.record.digest != entry.digest else []
     parts += ["plan"] if plain(recorded.decided.given.plan) != plain(given.plan) else []
     return tuple(parts + [name for name in before if to_text(before[name]) != to_text(now[name])])
+
+
+def _same_model(path: Path, stages: Mapping[int, Stages], directory: Path) -> None:
+    """Refuses to solve again with another model than the one recorded: the plans would differ and prove nothing."""
+    now = stages_of(load_site(directory)).parameters.digest
+    others = [str(run) for run, each in stages.items() if each.parameters.digest != now]
+    if others:
+        raise JournalError(f"{path}: runs {', '.join(others)} were planned with another model than that of {directory} (digest {now[:12]})")
 
 
 def stages_of_header(header: RunHeader) -> Stages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -105,8 +106,10 @@ def _backtest(asked: argparse.Namespace) -> int:
 
 def _replay(asked: argparse.Namespace) -> int:
     from controller.journal import JournalError
+    from controller.log import configure
     from controller.replay import replay
 
+    configure("auto", logging.WARNING)
     if asked.solve and asked.config is None:
         print("coldaisle replay: --solve needs --config, whose site solves again", file=sys.stderr)
         return 2
