@@ -85,13 +85,13 @@ def _start(last: tuple[float, ...], value: float, lower: tuple[float, ...], uppe
 
 
 def _soft_limits(site: Site, parameters: ReducedParameters, limits: Limits, measured: Mapping[str, float]) -> dict[str, float]:
-    """Returns the soft limits: the hottest inlet with its margin and spread, supply air over the dew point, lift of running chillers."""
+    """Returns the soft limits: the hottest inlet less its margin (or the model's spread, if that is wider), supply air over the dew point, lift of running chillers."""
     soft: dict[str, float] = {}
     halls = {h.name: h for h in limits.halls}
     for hall in site.hall:
         h = halls.get(hall.name, HallLimits(hall.name, hall.plant))
         spread = parameters.halls[hall.name].inlet_spread_k
-        soft[f"{hall.name}.inlet_high_c"] = h.inlet_recommended_c - site.optimiser.inlet_margin_k - spread
+        soft[f"{hall.name}.inlet_high_c"] = h.inlet_recommended_c - max(site.optimiser.inlet_margin_k, spread)
         dewpoint = measured.get(f"{hall.name}.room_dewpoint_c")
         soft[f"{hall.name}.supply_low_c"] = _NO_LIMIT_K if dewpoint is None else dewpoint + h.dewpoint_margin_k
     for plant in site.plant:

@@ -91,10 +91,10 @@ def test_energy_weighs_as_it_costs(bench: Any) -> None:
     assert sum(weights) / count == pytest.approx(1.0)
 
 
-def test_soft_limits_are_the_envelopes_with_margin_and_spread(bench: Any) -> None:
-    """27 degC less the site's margin of 1 K and the model's spread; supply air 2 K over the dew point."""
+def test_soft_limits_are_the_envelopes_with_margin_or_spread_whichever_is_wider(bench: Any) -> None:
+    """27 degC less the site's margin of 1 K, as the resets have it, unless the model errs by more; supply air 2 K over the dew point."""
     at = pose(bench, bench.request()).ahead[0]
-    spread = bench.parameters.halls["hall-a"].inlet_spread_k
-    assert at["hall-a.inlet_high_c"] == pytest.approx(26.0 - spread)
+    assert bench.parameters.halls["hall-a"].inlet_spread_k < 1.0
+    assert at["hall-a.inlet_high_c"] == pytest.approx(26.0)
     assert at["hall-a.supply_low_c"] == pytest.approx(11.0)
     assert at["plant.lift_low_k"] == 8.0
