@@ -85,7 +85,7 @@ def _start(last: tuple[float, ...], value: float, lower: tuple[float, ...], uppe
 
 
 def _soft_limits(site: Site, parameters: ReducedParameters, limits: Limits, measured: Mapping[str, float]) -> dict[str, float]:
-    """Returns the soft limits: the hottest inlet less its margin (or the model's spread, if that is wider), supply air over the dew point, lift of running chillers."""
+    """Returns the soft limits: the hottest inlet less margin or spread, the wider; supply air over the dew point; lift of running chillers."""
     soft: dict[str, float] = {}
     halls = {h.name: h for h in limits.halls}
     for hall in site.hall:
