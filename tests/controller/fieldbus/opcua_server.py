@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from controller.fieldbus import Raw
+from controller.fieldbus.opcua import OpcUaBus
 from plant_models.site.points import Point, WriteClass
+from safety.records import Status
 
 URI = "urn:test:air"
 SERVER_URI = "urn:test:server"
@@ -27,6 +30,7 @@ ALL_POLICIES = tuple(
     ua.SecurityPolicyType[f"{p}_{m}"] for p in ("Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss") for m in ("Sign", "SignAndEncrypt")
 )
 DAY = timedelta(days=1)
+PATIENCE_S = 40.0
 
 
 def point(signal: str, access: str = "r", stale_after_s: float = 60.0, kind: str = "float", **more: Any) -> Point:
@@ -39,6 +43,30 @@ INLET, SUPPLY = point("hall-a.rack_inlet_max_c"), point("hall-a.crah_supply_temp
 REQUEST = point("hall-a.crah_supply_setpoint_c.request", "rw")
 
 
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Waits until something is so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.02)
+
+
+async def until(bus: OpcUaBus, wanted: Point, holds: Callable[[Raw], bool]) -> Raw:
+    """Reads a point again and again until something holds of it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            raw = (await bus.read([wanted]))[wanted.signal]
+            if holds(raw):
+                return raw
+            await asyncio.sleep(0.02)
+
+
+async def until_good(bus: OpcUaBus, wanted: Point) -> float | None:
+    """Reads a point until it is good, and returns its value."""
+    return (await until(bus, wanted, lambda raw: raw.status is Status.GOOD)).value
+
+
 @dataclass
 class Certificate:
     """A certificate and its key, both as bytes; valid from and to days from now."""
@@ -47,11 +75,11 @@ class Certificate:
     ends_days: float = 365.0
     uri: str = SERVER_URI
     bits: int = 2048
-    key: Any = None
-    issuer: Certificate | None = None
+    key: Any = field(default=None, repr=False)
+    issuer: Certificate | None = field(default=None, repr=False)
     authority: bool = False
-    der: bytes = field(default=b"", init=False)
-    pem: bytes = field(default=b"", init=False)
+    der: bytes = field(default=b"", init=False, repr=False)
+    pem: bytes = field(default=b"", init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.key = self.key or rsa.generate_private_key(public_exponent=65537, key_size=self.bits)

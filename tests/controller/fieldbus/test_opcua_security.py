@@ -18,7 +18,7 @@ from controller.fieldbus.opcua_security import Keys, Refused
 from plant_models.site.opcua import OpcUa
 from plant_models.site.topology import Device
 from safety.records import Outcome, Status
-from tests.controller.fieldbus.opcua_server import INLET, REQUEST, Certificate, SecureServer
+from tests.controller.fieldbus.opcua_server import INLET, REQUEST, Certificate, SecureServer, until_good
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # a server is shared by the tests of a module
 
@@ -98,7 +98,7 @@ async def test_an_unknown_server_is_put_aside_and_trusted_without_a_restart(serv
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("opcua_refused", "warning")]
     assert dict(await bus.write([(REQUEST, 30.0)])) == {REQUEST.signal: Outcome.UNREACHABLE}
     kept.rename(keys.trusted / kept.name)
-    assert (await bus.read([INLET]))[INLET.signal].value == 20.0
+    assert await until_good(bus, INLET) == 20.0
     await bus.close()
 
 
