@@ -17,6 +17,7 @@ import structlog
 from asyncua import ua
 from asyncua.client.ua_client import UaClientState
 from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.uaerrors import UaStatusCodeError
 
 from controller.fieldbus import Raw
 from controller.fieldbus.backoff import Backoff
@@ -32,6 +33,7 @@ from safety.records import Outcome, Status
 log = structlog.get_logger()
 
 _TEND_MOST_S: Final = 1.0
+_ASK_AGAIN_S: Final = 30.0  # after a server has refused a subscription
 
 
 class OpcUaBus:
@@ -59,6 +61,7 @@ class OpcUaBus:
         self._mute: set[str] = set()  # points that were found dead in a living subscription before
         self._polled_instead: set[str] = set()
         self._tending: asyncio.Task[None] | None = None
+        self._not_fed_until_s = 0.0
         self._new_points = asyncio.Event()
 
     async def open(self) -> None:
@@ -101,8 +104,8 @@ class OpcUaBus:
             asked = {point.signal: value for point, value in values}
             try:
                 await self._learn_types(session, known)
-            except FAILURES:
-                await self._fail()
+            except FAILURES as failure:
+                await self._fail(failure)
                 return outcomes | {point.signal: Outcome.UNREACHABLE for point, _ in known}
             batch = [(p.signal, node, held) for p, node in known if (held := data_value(p, session.types[p.address], asked[p.signal])) is not None]
             for start in range(0, len(batch), session.write_chunk):
@@ -110,8 +113,8 @@ class OpcUaBus:
                 try:
                     sent = session.client.uaclient.write_attributes([n for _, n, _ in chunk], [v for _, _, v in chunk])
                     results = await self._ask(sent, self._write_timeout_s)
-                except FAILURES:
-                    await self._fail()
+                except FAILURES as failure:
+                    await self._fail(failure)
                     return outcomes | {signal: Outcome.UNREACHABLE for signal, _, _ in batch[start:]}
                 outcomes.update((signal, outcome(result)) for (signal, _, _), result in zip(chunk, results, strict=True))
             return outcomes
@@ -130,7 +133,7 @@ class OpcUaBus:
             try:
                 found = await self._ask(session.client.uaclient.read_attributes([n for _, n in chunk], AttributeIds.Value), self._read_timeout_s)
             except FAILURES as failure:
-                await self._fail()
+                await self._fail(failure)
                 lost = Raw(None, Status.MISSING, f"{self._url}: {words(failure)}")
                 answers.update((point.signal, lost) for point, _ in known[start:])
                 break
@@ -168,7 +171,7 @@ class OpcUaBus:
             if (wait_s := patience_s(failure)) > 0.0:
                 self._held_back = (time.monotonic() + wait_s, says)
             if self._keys is not None and self._device.opcua.security != "none":
-                self._keys.tell("opcua_refused", says)
+                self._keys.tell("opcua_refused", says, time.strftime("%Y-%m-%d"))
             return says
         self._backoff = Backoff()
         return self._session
@@ -182,7 +185,9 @@ class OpcUaBus:
             for (point, _), value in zip(chunk, found, strict=True):
                 session.types[point.address] = type_name(value) or point.type
 
-    async def _fail(self) -> None:
+    async def _fail(self, failure: BaseException) -> None:
+        if self._feed is not None:
+            log.warning("opcua_subscription_lost", url=self._url, says=words(failure))
         self._backoff = self._backoff.failed(time.monotonic())
         await self._drop()
 
@@ -193,9 +198,10 @@ class OpcUaBus:
 
     def _notice(self) -> str:
         """Returns what every reading should say beside its value: a certificate that ends soon, clocks that disagree."""
-        of_session = self._session.notice if self._session is not None else ""
+        ends = self._session.ends if self._session is not None else ()
+        of_certificates = [self._keys.ending(whose, at) for whose, at in ends] if self._keys is not None else []
         of_clock = self._clock.notice if self._clock is not None else ""
-        return "; ".join(n for n in (of_session, of_clock) if n)
+        return "; ".join(n for n in (*of_certificates, of_clock) if n)
 
     def _subscribes(self, point: Point) -> bool:
         return (point.read or self._device.read) == "subscribe" and not point.writable and point.signal not in self._polled_instead
@@ -218,9 +224,12 @@ class OpcUaBus:
             async with self._turn:
                 try:
                     await self._look_after(period_s)
+                except UaStatusCodeError as refused:  # the server answers: polling need not suffer from it
+                    log.warning("opcua_subscription_refused", url=self._url, says=f"{words(refused)}; polled, asked again in {_ASK_AGAIN_S:.0f} s")
+                    self._not_fed_until_s = time.monotonic() + _ASK_AGAIN_S
+                    await self._drop()
                 except FAILURES as failure:
-                    log.warning("opcua_subscription_lost", url=self._url, says=words(failure))
-                    await self._fail()
+                    await self._fail(failure)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(period_s):
                     await self._new_points.wait()
@@ -236,7 +245,7 @@ class OpcUaBus:
             self._subscribed = {s: p for s, p in self._subscribed.items() if s not in again}
             await self._drop()
         session = await self._connected()
-        if isinstance(session, str):
+        if isinstance(session, str) or time.monotonic() < self._not_fed_until_s:
             return
         if self._feed is None:
             feed = Feed(self._device.opcua, self._clock)

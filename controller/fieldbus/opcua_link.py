@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -50,14 +51,14 @@ _PATIENCE_S: Final = {"refused": 30.0, "full": 5.0}  # a wrong password tried ag
 
 @dataclass
 class Session:
-    """What is known of a server for as long as one connection to it lasts; ``notice`` is what a reading should say of it."""
+    """What is known of a server for as long as one connection to it lasts; ``ends`` is when which certificate ends."""
 
     client: Client
     namespaces: Mapping[str, int]
     read_chunk: int
     write_chunk: int
     items_chunk: int
-    notice: str = ""
+    ends: tuple[tuple[str, datetime], ...] = ()
     types: dict[str, str] = field(default_factory=dict)
     nodes: dict[str, ua.NodeId] = field(default_factory=dict)
 
@@ -97,7 +98,7 @@ async def connect(url: str, of: OpcUa, keys: Keys | None, timeout_s: float, requ
     client = _client(url, request_timeout_s)
     try:
         async with asyncio.timeout(timeout_s):
-            notice = await _secure(client, url, of, keys, own) if keys is not None and own is not None else ""
+            ends = await _secure(client, url, of, keys, own) if keys is not None and own is not None else ()
             await client.connect()
             session = await _met(client)
     except asyncio.CancelledError:
@@ -109,7 +110,7 @@ async def connect(url: str, of: OpcUa, keys: Keys | None, timeout_s: float, requ
         if hint:
             raise Refused(f"{words(failure)}; {hint}") from failure
         raise
-    session.notice = notice
+    session.ends = ends
     return session
 
 
@@ -129,8 +130,8 @@ async def _own(of: OpcUa, keys: Keys | None) -> Own | None:
     return await asyncio.to_thread(keys.own)
 
 
-async def _secure(client: _Client, url: str, of: OpcUa, keys: Keys, own: Own) -> str:
-    """Sets policy, certificates and identity, and returns what ends soon; the server's certificate is judged before anything is sent under it."""
+async def _secure(client: _Client, url: str, of: OpcUa, keys: Keys, own: Own) -> tuple[tuple[str, datetime], ...]:
+    """Sets policy, certificates and identity, and returns when the certificates end; the server's certificate is judged before anything is sent under it."""
     policy = getattr(security_policies, f"SecurityPolicy{of.security}")
     mode = ua.MessageSecurityMode[of.mode]
     endpoints = await client.connect_and_get_server_endpoints()
@@ -151,8 +152,7 @@ async def _secure(client: _Client, url: str, of: OpcUa, keys: Keys, own: Own) ->
     theirs = uacrypto.CertProperties(shown.public_bytes(Encoding.DER), "der")
     await client.set_security(policy, uacrypto.CertProperties(own.certificate, "der"), uacrypto.CertProperties(own.key, "pem"), None, theirs, mode)
     await _identify(client, of, keys)
-    ends = [keys.ending(f"the certificate of {url}", shown.not_valid_after_utc), keys.ending(f"our certificate {own.path}", own.ends)]
-    return "; ".join(e for e in ends if e)
+    return (f"the certificate of {url}", shown.not_valid_after_utc), (f"our certificate {own.path}", own.ends)
 
 
 async def _identify(client: _Client, of: OpcUa, keys: Keys) -> None:

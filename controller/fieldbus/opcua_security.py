@@ -31,6 +31,7 @@ _BACKDATED: Final = timedelta(days=1)  # a server whose clock is behind would ca
 _KEY_BITS: Final = 2048
 _KEY_BITS_LEAST: Final = 2048  # of all three policies
 _REJECTED_MOST: Final = 50  # a stranger must not fill the disk
+_TOLD_MOST: Final = 200
 _SUFFIXES: Final = (".der", ".pem", ".crt", ".cer")
 
 
@@ -125,6 +126,8 @@ class Keys:
     def tell(self, event: str, says: str, again: str = "") -> None:
         """Logs a warning, once for each text and ``again``."""
         if (says, again) not in self._told:
+            if len(self._told) >= _TOLD_MOST:
+                self._told.clear()
             self._told.add((says, again))
             log.warning(event, says=says)
 

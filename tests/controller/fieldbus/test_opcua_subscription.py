@@ -229,10 +229,12 @@ async def test_a_server_that_allows_no_subscription_is_polled(server: SecureServ
     bus = bus_of(server.port)
     with capture_logs() as logs:
         await until_good(bus, INLET)
-        assert "BadTooManySubscriptions" in (await until_logged(logs, "opcua_subscription_lost"))["says"]
+        assert "BadTooManySubscriptions" in (await until_logged(logs, "opcua_subscription_refused"))["says"]
     for value in (22.0, 23.0):
         await server.put(INLET.signal, value)
         await until(bus, INLET, lambda r, v=value: r.value == v)  # type: ignore[misc]
+    assert bus._tending is not None
+    assert not bus._tending.done()
     await bus.close()
 
 
