@@ -140,7 +140,7 @@ class Plant:
     async def _read_device(self, bus: Fieldbus, points: tuple[Point, ...]) -> dict[str, Reading]:
         raws = await bus.read(points)
         at_s = self._clock.now_s()
-        readings = {signal: Reading(signal, raw.value, raw.status, at_s, raw.detail) for signal, raw in raws.items()}
+        readings = {signal: Reading(signal, raw.value, raw.status, at_s - raw.age_s, raw.detail) for signal, raw in raws.items()}
         self._image.update((s, r) for s, r in readings.items() if r.status is Status.GOOD)
         return readings
 
@@ -189,7 +189,7 @@ def _tolerance(point: Point, value: float) -> float:
 
 def connect_buses(loaded: LoadedSite) -> Mapping[str, Fieldbus]:
     """Returns a bus for each device that the site's points name, not yet opened; each protocol's library is imported only where needed."""
-    timing = loaded.site.timing
+    timing, site = loaded.site.timing, loaded.site
     buses: dict[str, Fieldbus] = {}
     for name in dict.fromkeys(p.device for p in loaded.points.rows):
         device = loaded.site.device[name]
@@ -199,6 +199,9 @@ def connect_buses(loaded: LoadedSite) -> Mapping[str, Fieldbus]:
             buses[name] = ModbusBus(device, timing.read_timeout_wall_s, timing.write_timeout_wall_s)
         else:
             from controller.fieldbus.opcua import OpcUaBus
+            from controller.fieldbus.opcua_security import Keys
 
-            buses[name] = OpcUaBus(device, timing.read_timeout_wall_s, timing.write_timeout_wall_s)
+            keys = Keys(site.persistence.directory / "opcua", site.directory)
+            watches_clock = site.clock.source == "wall"  # a simulated plant has a time of its own
+            buses[name] = OpcUaBus(device, timing.read_timeout_wall_s, timing.write_timeout_wall_s, keys=keys, watches_clock=watches_clock)
     return buses

@@ -70,7 +70,12 @@ class Bench:
             return ModbusDevice(name, points, self.site, self.watch, host=row.host, port=port)
         from hil.devices.opcua import OpcUaDevice  # takes a second to import, and many sites have no such device
 
-        return OpcUaDevice(name, points, self.site, self.watch, host=row.host, port=port, path=row.path)
+        secured = None
+        if row.opcua.security != "none":
+            from hil.devices.opcua_security import Secured
+
+            secured = Secured(row.opcua, self.loaded.site.persistence.directory / "bench-opcua", self.loaded.site.directory)
+        return OpcUaDevice(name, points, self.site, self.watch, host=row.host, port=port, path=row.path, secured=secured)
 
     @property
     def environ(self) -> dict[str, str]:

@@ -12,11 +12,17 @@ from safety.records import Outcome, Status
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """What one read of one point gave, in the signal's own unit; ``value`` is None unless there is one."""
+    """What one read of one point gave, in the signal's own unit; ``value`` is None unless there is one.
+
+    ``source_s`` is when the source says it took the value [s since 1970, UTC], None where it does not say or it is not believed; it makes no
+    reading fresh. ``age_s`` is how long ago the value was last confirmed by the device [s]: 0 unless it was kept from earlier.
+    """
 
     value: float | None
     status: Status
     detail: str = ""
+    source_s: float | None = None
+    age_s: float = 0.0
 
 
 class Fieldbus(Protocol):

@@ -18,6 +18,7 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import BadOutOfRange
 
 from hil.devices import Served
+from hil.devices.opcua_security import Secured
 from hil.devices.watch import Watch
 from plant_models.site.address import parse_opcua_address
 from plant_models.site.codec import from_device, raw_of
@@ -52,13 +53,24 @@ class _Node:
 
 
 class OpcUaDevice:
-    """An OPC UA server without security for all the points of one device."""
+    """An OPC UA server for all the points of one device, without security unless that is asked for."""
 
-    def __init__(self, name: str, points: Sequence[Point], site: Served, watch: Watch, *, host: str = "127.0.0.1", port: int = 0, path: str = "/") -> None:
-        """Takes the device's points; port 0 means any free one, chosen at the first opening."""
+    def __init__(
+        self,
+        name: str,
+        points: Sequence[Point],
+        site: Served,
+        watch: Watch,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        path: str = "/",
+        secured: Secured | None = None,
+    ) -> None:
+        """Takes the device's points; port 0 means any free one, chosen at the first opening. With ``secured`` nothing else is offered."""
         self.name, self.watch = name, watch
         self._points, self._site = tuple(points), site
-        self._host, self._port, self._path = host, port, path
+        self._host, self._port, self._path, self._secured = host, port, path, secured
         self._server: Server | None = None
         self._nodes: dict[ua.NodeId, _Node] = {}
 
@@ -72,14 +84,17 @@ class OpcUaDevice:
 
         Raises OSError when the port is taken.
         """
-        server = Server()
+        server = Server() if self._secured is None else Server(user_manager=self._secured)  # type: ignore[arg-type]  # it takes any with get_user
         logging.getLogger("asyncua.server.server").setLevel(logging.ERROR)  # it warns at every start that there is no certificate; none is wanted here
         server.disable_clock()
         await server.init()
         server.set_endpoint(f"opc.tcp://{self._host}:{self._port}{self._path}")
         server.set_server_name(self.name)
-        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-        server.set_identity_tokens([ua.AnonymousIdentityToken])
+        if self._secured is None:
+            server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+            server.set_identity_tokens([ua.AnonymousIdentityToken])
+        else:
+            await self._secured.apply(server, self.name)
         self._nodes = {}
         for point in self._points:
             await self._add(server, point)

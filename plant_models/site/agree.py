@@ -8,6 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from plant_models.site.address import ModbusAddress
+from plant_models.site.opcua import joint_opcua_problems, opcua_problems
 from plant_models.site.problems import Problem, shown
 from plant_models.site.settings import FILE, Draft
 from plant_models.site.table import Row, where
@@ -40,6 +41,7 @@ def site_problems(draft: Draft) -> list[Problem]:
         found.append(Problem(f"{FILE}: timing.guard_s", f"{site.timing.guard_s:g}", allowed))
     if not refused & {"site"}:
         found += _time_zone(site.site.time_zone)
+    found += opcua_problems(site)
     return [*found, *_ordered(site), *_names(site), *_plants(draft), *_setpoints(draft)]
 
 
@@ -144,6 +146,7 @@ def joint_problems(draft: Draft, rows: Sequence[Row]) -> Iterator[Problem]:
     """Yields where points name what ``site.toml`` does not declare, and what it declares that no point serves."""
     yield from _undeclared(draft, rows)
     yield from _unmatched_setpoints(draft, rows)
+    yield from joint_opcua_problems(draft.site, rows)
     clock = any(row["signal"] == _CLOCK for row in rows)
     if "clock" not in draft.refused and draft.site.clock.source == "point" and not clock:
         yield Problem(f"{FILE}: clock.source", "'point'", f"'wall', or a point {_CLOCK} in points.csv")

@@ -52,11 +52,21 @@ def _devices(site: Site, points: Points) -> Iterator[str]:
     for name, device in site.device.items():
         served = [point for point in points.rows if point.device == name]
         readable, writable = sum(p.readable for p in served), sum(p.writable for p in served)
-        yield f"{name}: {_endpoint(device)}, {len(served)} points ({readable} read, {writable} written)"
+        yield f"{name}: {_endpoint(device)}, {len(served)} points ({readable} read, {writable} written){_opcua(device)}"
 
 
 def _endpoint(device: Device) -> str:
     return f"opc.tcp://{device.host}:{device.port}{device.path}" if device.protocol == "opcua" else f"modbus-tcp://{device.host}:{device.port}"
+
+
+def _opcua(device: Device) -> str:
+    """Returns how an OPC UA device is spoken to, empty for any other."""
+    if device.protocol != "opcua":
+        return ""
+    of = device.opcua
+    who = f" as user {of.user}" if of.user else " with a user's certificate" if of.user_certificate else ""
+    security = "no security" if of.security == "none" else f"{of.security} {of.mode}{who}"
+    return f", {security}, {'subscribed' if device.read == 'subscribe' else 'polled'}"
 
 
 def _setpoints(site: Site, points: Points) -> Iterator[str]:

@@ -43,6 +43,9 @@ class Point:
     tags: str = ""
     line: int = 0
     enumeration: Mapping[int, str] = field(default_factory=dict, hash=False)
+    read: str = ""  # poll, subscribe, or empty for what the device does
+    sampling_s: float | None = None  # of a subscribed point; None for what the device does
+    queue_size: int | None = None
 
     @property
     def parts(self) -> Parts:

@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from plant_models.site.address import ModbusAddress, OpcuaAddress, parse_modbus_address, parse_opcua_address
 from plant_models.site.codec import MODBUS_TYPES, OPCUA_TYPES, WORD_ORDERS
+from plant_models.site.opcua import QUEUE_MOST
 from plant_models.site.points import Point, WriteClass
 from plant_models.site.problems import Problem, shown
 from plant_models.site.units import ENUM, conversion, may_be_enumerated, parse_enumeration, unit_of_signal
@@ -36,6 +37,7 @@ COLUMNS: Final = (
     "write_class",
     "tags",
 )
+OPTIONAL: Final = ("read", "sampling_s", "queue_size")  # how a server sends a point by itself; a table without them is complete
 _Protocol: TypeAlias = Literal["modbus", "opcua"]
 _Access: TypeAlias = Literal["r", "w", "rw"]
 _PROTOCOLS: Final = ("modbus", "opcua")
@@ -43,6 +45,7 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII
 _FINITE: Final = 'a finite number with a decimal point, such as "0.1"'
 _CODES: Final = {"machine_state": MachineState, "economiser_state": EconomiserState}
 _LAST_OFFSET: Final = 65535
+_SAMPLING_MOST_S: Final = 60
 
 
 @dataclass
@@ -109,7 +112,7 @@ def _check_header(line: int, names: list[str]) -> tuple[list[Problem], bool]:
     counted = Counter(names)
     missing = [Problem(here, f"column {column} is missing", wanted) for column in COLUMNS if column not in counted]
     twice = [Problem(here, f"column {shown(name)} stands there {n} times", "each column once") for name, n in counted.items() if n > 1]
-    unknown = [Problem(here, f"column {shown(name)} is not known", wanted) for name in counted if name not in COLUMNS]
+    unknown = [Problem(here, f"column {shown(name)} is not known", wanted) for name in counted if name not in (*COLUMNS, *OPTIONAL)]
     return [*missing, *twice, *unknown], not (missing or twice)
 
 
@@ -145,6 +148,7 @@ def _point(row: Row) -> Point | None:
         row.refuse("stale_after_s", "seconds, more than 0; needed where access has r")
     if low is not None and high is not None and low >= high:
         row.refuse("plausible_low", f"less than plausible_high, which is {high:g}")
+    _check_sampling(row)
     if row["write_class"] not in list(WriteClass):
         row.refuse("write_class", "volatile, eeprom, or empty where it is not known (then treated as eeprom)")
     if row.problems or scale is None or offset is None:
@@ -177,8 +181,26 @@ def _built(row: Row, checked: _Checked) -> Point:
         write_class=WriteClass(row["write_class"]),
         tags=row["tags"],
         line=row.line,
+        read=row["read"],
+        sampling_s=float(row["sampling_s"]) if row["sampling_s"] else None,
+        queue_size=int(row["queue_size"]) if row["queue_size"] else None,
         **checked._asdict(),
     )
+
+
+def _check_sampling(row: Row) -> None:
+    """Checks the optional columns of a point that its server sends by itself."""
+    if row["read"] not in ("", "poll", "subscribe"):
+        row.refuse("read", "poll, subscribe, or empty for what the device does")
+    elif row["read"] == "subscribe" and row["protocol"] == "modbus":
+        row.refuse("read", "poll or empty: Modbus has no subscriptions")
+    elif row["read"] == "subscribe" and "w" in row["access"]:
+        row.refuse("read", "poll or empty where access has w: what was written is always read back from the server")
+    sampling_s = _number(row, "sampling_s") if row["sampling_s"] else None
+    if sampling_s is not None and not 0 <= sampling_s <= _SAMPLING_MOST_S:
+        row.refuse("sampling_s", f"seconds, 0 .. {_SAMPLING_MOST_S}; 0 is as fast as the server can")
+    if row["queue_size"] and not (row["queue_size"].isascii() and row["queue_size"].isdigit() and 1 <= int(row["queue_size"][:9]) <= QUEUE_MOST):
+        row.refuse("queue_size", f"a whole number, 1 .. {QUEUE_MOST}")
 
 
 def _check_signal(row: Row) -> None:

@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from plant_models.site.opcua import OpcUa
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -104,6 +106,8 @@ class Device:
     path: str = "/"  # of an OPC UA endpoint
     max_registers: Annotated[int, Field(ge=1, le=125)] = 100  # in one request
     max_gap_registers: Annotated[int, Field(ge=0, le=60)] = 8  # holes a block may read across
+    read: Literal["poll", "subscribe"] = "poll"  # of an OPC UA device; points.csv may say otherwise of a point
+    opcua: OpcUa = field(default_factory=OpcUa)
 
 
 @dataclass(frozen=True)

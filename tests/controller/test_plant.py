@@ -96,6 +96,15 @@ async def test_one_dead_device_leaves_the_other_readable(rig: Rig) -> None:
     assert seen == {("plant-plc", Status.GOOD, False), ("air-server", Status.MISSING, True)}
 
 
+async def test_a_value_kept_from_earlier_has_the_age_that_its_device_states(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def kept(points: Sequence[Point]) -> Mapping[str, Raw]:
+        return {p.signal: Raw(21.0, Status.GOOD, age_s=7.5) for p in points}
+
+    monkeypatch.setattr(rig.buses["plant-plc"], "read", kept)
+    snapshot = await rig.plant.read(["plant.chws_temp_c"])
+    assert snapshot.taken_at_s - snapshot.readings["plant.chws_temp_c"].received_at_s == 7.5
+
+
 @dataclass
 class Slow:
     """A device that answers when told to, at a plant time of its own."""

@@ -18,7 +18,7 @@ def test_a_site_is_described_with_its_machines_points_setpoints_and_lease() -> N
     assert "    5 chillers: ch-1, ch-2, ch-3, ch-4, ch-5 (7035 kW together)" in lines
     assert "  hall hall-a: 5000 kW IT, 10 rows of 25 racks, 18 CRAHs, class A1, served by plant" in lines
     assert "  plant-plc: modbus-tcp://127.0.0.1:15020, 87 points (82 read, 9 written)" in lines
-    assert "  air-server: opc.tcp://127.0.0.1:14840/coldaisle/, 27 points (27 read, 2 written)" in lines
+    assert "  air-server: opc.tcp://127.0.0.1:14840/coldaisle/, 27 points (27 read, 2 written), no security, polled" in lines
     assert "  plant.cws_setpoint_c: 15.6 .. 29.4 degC, 24 by itself" in lines
     assert "  heartbeat every 5 s, the BAS takes over after 30 s (proven)" in lines
 
