@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from controller.benchmarks.peers import Missing
+from controller.benchmarks.peers import ToolError
 
 
 def _say(line: str) -> None:
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         try:
             sections[name] = measure()
-        except Missing as missing:
+        except ToolError as missing:
             left_out[name] = str(missing)
             _say(f"{name}: left out, {missing}")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

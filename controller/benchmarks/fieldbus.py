@@ -19,15 +19,15 @@ from asyncua.client.client import Client
 from pymodbus.client import AsyncModbusTcpClient
 
 from controller.benchmarks.opcua_server import PATH, URI
-from controller.benchmarks.peers import Tools, Took, c_client, compiled, modbus_server, opcua_server
+from controller.benchmarks.peers import Took, Tools, c_client, compiled, modbus_server, opcua_server
 from controller.clock import WallClock
-from controller.fieldbus import Fieldbus, Raw
+from controller.fieldbus import Raw
 from controller.fieldbus.modbus import ModbusBus
 from controller.fieldbus.modbus_link import ModbusLink
 from controller.fieldbus.opcua import OpcUaBus
 from controller.plant import Plant, connect_buses
-from plant_models.site.load import LoadedSite
 from plant_models.site.address import Table
+from plant_models.site.load import LoadedSite
 from plant_models.site.points import Point, Points, WriteClass
 from plant_models.site.topology import About, Device, Site
 from safety.records import Command, Outcome, Status
@@ -39,19 +39,35 @@ DELAY_MS: Final = 50
 _ROUNDS: Final = 5
 _SCANS: Final = 20  # of each contender in each round
 _WRITES: Final = 50
+_CLASS: Final = WriteClass.VOLATILE
 
 Say = Callable[[str], None]
 Scan = Callable[[], Awaitable[Any]]
 
 
-class Wrong(Exception):
+class WrongValueError(Exception):
     """A contender read or wrote something else than what stands there: its time counts for nothing."""
 
 
 def modbus_points(units: int = UNITS, registers: int = REGISTERS, device: str = "gateway") -> tuple[Point, ...]:
     """Returns one int16 point for each register."""
     return tuple(
-        Point(f"u{unit}-{at}.chws_temp_c", "modbus", device, f"{unit}:4{at + 1:04d}", "int16", "ABCD", 0.1, 0.0, "degC", "r", 30.0, None, None, WriteClass.VOLATILE)
+        Point(
+            f"u{unit}-{at}.chws_temp_c",
+            "modbus",
+            device,
+            f"{unit}:4{at + 1:04d}",
+            "int16",
+            "ABCD",
+            0.1,
+            0.0,
+            "degC",
+            "r",
+            30.0,
+            None,
+            None,
+            WriteClass.VOLATILE,
+        )
         for unit in range(1, units + 1)
         for at in range(registers)
     )
@@ -60,13 +76,12 @@ def modbus_points(units: int = UNITS, registers: int = REGISTERS, device: str = 
 def opcua_points(nodes: int = NODES) -> tuple[Point, ...]:
     """Returns one point for each node."""
     return tuple(
-        Point(f"n{i}.chws_temp_c", "opcua", "server", f"nsu={URI};s=n{i}", "float", "", 1.0, 0.0, "degC", "r", 30.0, None, None, WriteClass.VOLATILE)
-        for i in range(nodes)
+        Point(f"n{i}.chws_temp_c", "opcua", "server", f"nsu={URI};s=n{i}", "float", "", 1.0, 0.0, "degC", "r", 30.0, None, None, _CLASS) for i in range(nodes)
     )
 
 
 async def measure(say: Say) -> dict[str, Any]:
-    """Returns the section ``fieldbus`` of bench.json. Raises peers.Missing where gcc or libmodbus is."""
+    """Returns the section ``fieldbus`` of bench.json. Raises peers.ToolError where gcc or libmodbus is."""
     with compiled() as tools:
         result: dict[str, Any] = {}
         async with modbus_server(tools) as port, opcua_server(NODES) as opcua_port:
@@ -130,7 +145,7 @@ async def _opcua(port: int) -> dict[str, Any]:
             async def one_by_one() -> None:
                 for i, node in enumerate(nodes):
                     if abs(await node.read_value() - i / 10) > 1e-3:
-                        raise Wrong(f"node {i}")
+                        raise WrongValueError(f"node {i}")
 
             for _ in range(_ROUNDS):
                 took, raws = await _timed(lambda: bus.read(points), 4)
@@ -148,7 +163,7 @@ async def _plant(modbus_port: int, opcua_port: int) -> dict[str, float]:
     asked = (
         Point("plant.chws_setpoint_c.request", "modbus", "gateway", "1:43001", "int16", "ABCD", 0.1, 0.0, "degC", "rw", 30.0, None, None, WriteClass.VOLATILE),
         Point("hall-a.crah_supply_setpoint_c.request", "opcua", "server", f"nsu={URI};s=n{NODES - 1}", "float", "", 1.0, 0.0, "degC", "rw", 30.0, None, None,
-              WriteClass.VOLATILE),
+              _CLASS),
     )  # fmt: skip
     read = (*modbus_points(UNITS // 2), *opcua_points(NODES // 2))
     devices = {"gateway": Device("modbus", port=modbus_port, max_registers=REGISTERS), "server": Device("opcua", port=opcua_port, path=PATH)}
@@ -161,7 +176,7 @@ async def _plant(modbus_port: int, opcua_port: int) -> dict[str, float]:
         await plant.read(signals)
         scanned, snapshot = await _timed(lambda: plant.read(signals), 3 * _ROUNDS)
         if any(r.status is not Status.GOOD for r in snapshot.readings.values()):
-            raise Wrong("a point of the mixed scan is not good")
+            raise WrongValueError("a point of the mixed scan is not good")
         written: dict[str, tuple[float, ...]] = {}
         for point in asked:
             values = iter(float(10 + i % 10) for i in range(_WRITES + 1))
@@ -185,7 +200,7 @@ async def _write(plant: Plant, signal: str, value: float) -> None:
     command = Command({signal: value})
     receipt = await plant.verify(command, await plant.write(command))
     if receipt.outcomes[signal] is not Outcome.VERIFIED:
-        raise Wrong(f"{signal}: {receipt.outcomes[signal]} {receipt.says}")
+        raise WrongValueError(f"{signal}: {receipt.outcomes[signal]} {receipt.says}")
 
 
 async def _slow_devices(port: int) -> dict[str, float]:
@@ -214,12 +229,12 @@ async def _slow_devices(port: int) -> dict[str, float]:
 
 
 def _check(points: Sequence[Point], raws: Mapping[str, Raw]) -> None:
-    """Raises Wrong for a value that is not what the servers hold."""
+    """Raises WrongValueError for a value that is not what the servers hold."""
     for i, point in enumerate(points):
         wanted = (i % REGISTERS if point.protocol == "modbus" else i) / 10
         value = raws[point.signal].value
         if value is None or abs(value - wanted) > 1e-3:
-            raise Wrong(f"{point.signal}: {raws[point.signal]}, {wanted:g} stands there")
+            raise WrongValueError(f"{point.signal}: {raws[point.signal]}, {wanted:g} stands there")
 
 
 async def _blocks(link: ModbusLink) -> None:
@@ -227,7 +242,7 @@ async def _blocks(link: ModbusLink) -> None:
     for unit in range(1, UNITS + 1):
         found = await link.read(unit, Table.HOLDING, 0, REGISTERS, 5.0)
         if not isinstance(found, list) or found[-1] != REGISTERS - 1:
-            raise Wrong(f"unit {unit}: {found}")
+            raise WrongValueError(f"unit {unit}: {found}")
 
 
 async def _one_by_one(client: AsyncModbusTcpClient) -> None:
@@ -235,7 +250,7 @@ async def _one_by_one(client: AsyncModbusTcpClient) -> None:
         for at in range(REGISTERS):
             reply = await client.read_holding_registers(at, count=1, device_id=unit)
             if reply.isError() or reply.registers != [at]:
-                raise Wrong(f"unit {unit}, register {at}: {reply}")
+                raise WrongValueError(f"unit {unit}, register {at}: {reply}")
 
 
 async def _timed(scan: Scan, scans: int) -> tuple[Took, Any]:

@@ -20,7 +20,7 @@ _FLAGS: Final = ("-std=gnu11", "-O2", "-Wall", "-Wextra")
 _LISTENS_WITHIN_S: Final = 60.0
 
 
-class Missing(Exception):
+class ToolError(Exception):
     """A tool that the benchmark needs is not there; the message says which, and how to get it."""
 
 
@@ -42,20 +42,20 @@ class Took:
 
 @contextmanager
 def compiled() -> Iterator[Tools]:
-    """Compiles the C programs into a directory that lasts as long as the context. Raises Missing without compiler, library or sources."""
+    """Compiles the C programs into a directory that lasts as long as the context. Raises ToolError without compiler, library or sources."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
-        raise Missing("no C compiler (apt-get install gcc libmodbus-dev)")
+        raise ToolError("no C compiler (apt-get install gcc libmodbus-dev)")
     with tempfile.TemporaryDirectory(prefix="coldaisle-bench-") as directory:
         made = [Path(directory) / name for name in ("modbus_server", "modbus_client")]
         for program in made:
             source = SOURCES / f"{program.name}.c"
             if not source.is_file():
-                raise Missing(f"{source} is not there; the benchmark runs from a checkout")
+                raise ToolError(f"{source} is not there; the benchmark runs from a checkout")
             command = [compiler, *_FLAGS, "-o", str(program), str(source), "-lmodbus", "-lpthread"]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise Missing(f"{source.name} does not compile (apt-get install gcc libmodbus-dev): {_last_line(done.stderr)}")
+                raise ToolError(f"{source.name} does not compile (apt-get install gcc libmodbus-dev): {_last_line(done.stderr)}")
         yield Tools(*made)
 
 
