@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from plant_models.site.address import Table, parse_modbus_address
-from plant_models.site.codec import raw_type
+from plant_models.site.codec import decoder, raw_type
 from plant_models.site.points import Point
 
 Cut = tuple[int, Table, int]
@@ -15,11 +15,12 @@ Cut = tuple[int, Table, int]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A point and where its registers stand on the wire."""
+    """A point, where its registers stand on the wire, and what makes its value of them."""
 
     point: Point
     offset: int
     count: int
+    decode: Callable[[Sequence[int]], float | None] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def blocks_of(points: Sequence[Point], max_registers: int, max_gap_registers: in
     tables: dict[tuple[int, Table], list[Placed]] = {}
     for point in points:
         address = parse_modbus_address(point.address)
-        tables.setdefault((address.unit, address.table), []).append(Placed(point, address.offset, raw_type(point).registers))
+        tables.setdefault((address.unit, address.table), []).append(Placed(point, address.offset, raw_type(point).registers, decoder(point)))
     barred = frozenset(cuts)
     blocks: list[Block] = []
     for (unit, table), placed in sorted(tables.items()):

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from controller.fieldbus import Raw
-from controller.fieldbus.blocks import Block, Cut, blocks_of, cut_before, halves
+from controller.fieldbus.blocks import Block, Cut, Placed, blocks_of, cut_before, halves
 from controller.fieldbus.modbus_link import Kind, ModbusLink, Trouble
 from plant_models.site.address import parse_modbus_address
-from plant_models.site.codec import decode, encode
+from plant_models.site.codec import encode
 from plant_models.site.points import Point
 from plant_models.site.topology import Device
 from safety.records import Outcome, Status
@@ -113,7 +113,7 @@ class ModbusBus:
         if not isinstance(found, Trouble):
             for member in block.members:
                 start = member.offset - block.offset
-                answers[member.point.signal] = _raw(member.point, found[start : start + member.count])
+                answers[member.point.signal] = _raw(member, found[start : start + member.count])
             return None
         parts = halves(block) if found.kind is Kind.HOLE else None
         if parts is None:
@@ -136,8 +136,8 @@ class ModbusBus:
         self._plans.clear()
 
 
-def _raw(point: Point, registers: Sequence[int]) -> Raw:
-    value = decode(point, registers)
+def _raw(member: Placed, registers: Sequence[int]) -> Raw:
+    value = member.decode(registers)
     if value is None:
         words = " ".join(f"{word:04x}" for word in registers)
         return Raw(None, Status.BAD, f"registers {words} are no measurement")

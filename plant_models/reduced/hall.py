@@ -10,6 +10,7 @@ from plant_models.reduced.parameters import HallParameters
 from plant_models.reduced.smooth import Value, larger, positive, smaller
 
 AIR_KJ_PER_KGK = 1.006
+_STILL_KGS = 1e-9  # neither air nor water moves: nothing is reached, rather than 0/0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def fan_power_kw(p: HallParameters, fan_share: Value) -> Value:
 
 def coil_effectiveness(p: HallParameters, fan_share: Value, water_kgs: Value) -> Value:
     """Returns heat over that of air cooled to the water's temperature."""
-    return p.coil_reach_share * water_kgs / (water_kgs + p.coil_flow_kgs * np.power(fan_share, p.coil_flow_exponent))
+    return p.coil_reach_share * water_kgs / (water_kgs + p.coil_flow_kgs * np.power(fan_share, p.coil_flow_exponent) + _STILL_KGS)
 
 
 def coil_water_kgs(p: HallParameters, fan_share: Value, effectiveness: Value) -> Value:

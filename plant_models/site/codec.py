@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -150,14 +150,44 @@ def decode(point: Point, registers: Sequence[int]) -> float | None:
 
     Raises ValueError where their number is not the point's, since a device may answer with fewer than asked.
     """
-    held = raw_type(point)
-    if len(registers) != held.registers:
-        raise ValueError(f"{point.signal}: {len(registers)} registers, {held.registers} expected")
+    return decoder(point)(registers)
+
+
+def decoder(point: Point) -> Callable[[Sequence[int]], float | None]:
+    """Returns ``decode`` for one point, with everything looked up that does not change from one scan to the next."""
+    held, unit, nothing, codes = raw_type(point), _conversion(point.signal, point.unit), nothing_of(point), point.enumeration
+    scale, offset, factor, shift = point.scale, point.offset, unit.factor, unit.shift
+    count, number = held.registers, _number(point)
+
+    def value(registers: Sequence[int]) -> float | None:
+        if len(registers) != count:
+            raise ValueError(f"{point.signal}: {len(registers)} registers, {count} expected")
+        raw = number(registers)
+        if raw == nothing or not math.isfinite(raw) or (codes and raw not in codes):
+            return None
+        found = (raw * scale + offset) * factor + shift
+        return found if math.isfinite(found) else None
+
+    return value
+
+
+def _number(point: Point) -> Callable[[Sequence[int]], float]:
+    """Returns what makes the raw number of a point's registers; single registers in Modbus's own order need no packing."""
+    held, order = raw_type(point), point.word_order
     if point.type == "bit":
-        return value_of(point, float(bool(registers[0])))
-    packed = struct.pack(f">{held.registers}H", *_reorder(registers, point.word_order))
-    raw: float = struct.unpack(f">{held.code}", packed)[0]
-    return value_of(point, raw)
+        return lambda registers: float(bool(registers[0]))
+    if held.registers == 1 and order not in ("BADC", "DCBA"):
+        half, whole = 1 << 15, 1 << 16
+        if held.low == 0:
+            return lambda registers: registers[0]
+        return lambda registers: registers[0] - whole if registers[0] >= half else registers[0]
+    pack, unpack = struct.Struct(f">{held.registers}H").pack, struct.Struct(f">{held.code}").unpack
+
+    def number(registers: Sequence[int]) -> float:
+        found: float = unpack(pack(*_reorder(registers, order)))[0]
+        return found
+
+    return number
 
 
 def _reorder(words: Sequence[int], order: str) -> list[int]:

@@ -1,0 +1,1 @@
+"""Performance benchmarks: what ``make bench`` measures and writes to bench.json. Nothing of the product imports this."""
