@@ -128,6 +128,8 @@ def _status(asked: argparse.Namespace) -> int:
     cause = f", {answer['cause']}{' (latched: engage to return)' if answer['latched'] else ''}" if answer["cause"] else ""
     print(f"{answer['site']}: {in_charge}; stage {answer['stage']}, mode {answer['mode']}{cause}; {answer['cycles']} cycles in this run")
     print(f"last: {answer['says']}")
+    for finding in answer["findings"]:
+        print(f"  {finding['sort'].replace('_', ' ')}: {finding['says']}")
     for setpoint, value in answer["in_force"].items():
         asked_for = answer["requested"].get(setpoint)
         print(f"  {setpoint:40s} in force {value:8.2f}" + (f", asked {asked_for:8.2f}" if asked_for is not None else ""))

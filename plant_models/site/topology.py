@@ -104,6 +104,7 @@ class Device:
     path: str = "/"  # of an OPC UA endpoint
     max_registers: Annotated[int, Field(ge=1, le=125)] = 100  # in one request
     max_gap_registers: Annotated[int, Field(ge=0, le=60)] = 8  # holes a block may read across
+    settle_s: Annotated[float, Field(ge=0, le=60)] = 0.0  # from a write until the device shows it, in plant time
 
 
 @dataclass(frozen=True)
