@@ -45,7 +45,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was last asked of one setpoint and when [s], whether its register was ever seen to hold it, and since when [s] and where it stands still."""
+    """What was last asked of one setpoint and when [s], whether its register was ever seen to hold it, and since when [s] and where what is in
+    force stands still, and how far from there the farthest request was.
+    """
 
     value: float
     at_s: float
@@ -186,15 +188,16 @@ class _Setpoint:
         at_s, effective = self._seen.measured.taken_at_s, self._effective
         if effective is None:
             return asked
-        gap = asked.value - effective
-        if abs(gap) <= self._apart or self._authority in (Authority.HAND, Authority.LOCAL):
+        gap, step = asked.value - effective, tolerance(self._points[Role.EFFECTIVE], effective)
+        if abs(gap) <= step or self._authority in (Authority.HAND, Authority.LOCAL):
             return replace(asked, still_since_s=None)
-        step = tolerance(self._points[Role.EFFECTIVE], effective)
         turned = gap * asked.still_gap < 0.0
         moved = (effective - asked.still_at) * (1.0 if gap > 0.0 else -1.0) > step
-        if asked.still_since_s is None or turned or moved:
-            return replace(asked, still_since_s=at_s, still_at=effective, still_gap=gap)
-        return asked
+        if asked.still_since_s is not None and not (turned or moved):
+            return replace(asked, still_gap=max(gap, asked.still_gap, key=abs))
+        if abs(gap) <= self._apart:  # as near as a BAS comes that rounds for itself
+            return replace(asked, still_since_s=None)
+        return replace(asked, still_since_s=at_s, still_at=effective, still_gap=gap)
 
     def _overdue(self, asked: Asked) -> bool:
         if asked.still_since_s is None or not self._holds_ours(asked):
