@@ -36,6 +36,8 @@ COLUMNS: Final = (
     "write_class",
     "tags",
 )
+PLACEHOLDER: Final = "?"
+"""Begins what a draft has in place of a signal that nobody has named yet."""
 _Protocol: TypeAlias = Literal["modbus", "opcua"]
 _Access: TypeAlias = Literal["r", "w", "rw"]
 _PROTOCOLS: Final = ("modbus", "opcua")
@@ -182,6 +184,9 @@ def _built(row: Row, checked: _Checked) -> Point:
 
 
 def _check_signal(row: Row) -> None:
+    if row["signal"].startswith(PLACEHOLDER):
+        row.refuse("signal", 'a signal such as "plant.chws_temp_c" in place of what the draft left open, or no such row')
+        return
     try:
         parts = parse(row["signal"])
     except ValueError as error:
