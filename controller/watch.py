@@ -5,7 +5,7 @@ Pure: all it knows of earlier cycles stands in its memory, so that every finding
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -91,9 +91,10 @@ def watch(loaded: LoadedSite, limits: Limits, memory: WatchMemory, seen: Seen) -
     at_s = seen.measured.taken_at_s
     before = {f.setpoint: f for f in memory.findings}
     asked, findings = {}, []
+    known = loaded.points.by_signal
     for setpoint in loaded.points.setpoints:
         last = before.get(setpoint)
-        now = _Setpoint(loaded, limits, setpoint, seen)
+        now = _Setpoint(loaded, limits, setpoint, seen, known)
         if seen.holds and setpoint in seen.requested:
             asked[setpoint] = now.follow(memory.asked.get(setpoint))
         found = now.finding(asked.get(setpoint))
@@ -116,9 +117,9 @@ def changes(before: WatchMemory, after: WatchMemory) -> tuple[tuple[Finding, ...
 class _Setpoint:
     """One setpoint in one cycle: its points, and what they show."""
 
-    def __init__(self, loaded: LoadedSite, limits: Limits, name: str, seen: Seen) -> None:
+    def __init__(self, loaded: LoadedSite, limits: Limits, name: str, seen: Seen, known: Mapping[str, Point]) -> None:
         self._seen, self._name = seen, name
-        self._points: Mapping[Role, Point] = dict(_points_of(loaded, name))
+        self._points = {role: known[signal] for role in Role if (signal := point(name, role)) in known}
         self._range = limits.setpoints[name]
         request, effective = self._points[Role.REQUEST], self._points.get(Role.EFFECTIVE)
         self._settle_s = loaded.site.device[request.device].settle_s
@@ -205,10 +206,3 @@ class _Setpoint:
         per_min = self._range.raise_per_min if asked.still_gap > 0.0 else self._range.lower_per_min
         ramp_s = 0.0 if per_min is None else 60.0 * abs(asked.still_gap) / per_min
         return self._seen.measured.taken_at_s - asked.still_since_s >= RAMP_FACTOR * ramp_s + self._settle_s + self._period_s
-
-
-def _points_of(loaded: LoadedSite, setpoint: str) -> Iterator[tuple[Role, Point]]:
-    known = loaded.points.by_signal
-    for role in Role:
-        if (found := known.get(point(setpoint, role))) is not None:
-            yield role, found
