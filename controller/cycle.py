@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from controller.clamp import Clamp, clamped
 from controller.health import BEAT_SIGNAL, Circumstances, observe, refusals_of
 from controller.hold import Holdings, holdings
+from controller.lifetime import counted
 from controller.optimise.worker import PlanRequest
 from controller.record import CycleMemory, CycleRecord, Decision, Given, Orders
 from controller.reuse import go_on
 from controller.stages import Stages
+from controller.watch import Seen, watch
 from safety.authority import residual_authority
 from safety.envelope import judge
 from safety.limits import Limits
@@ -98,12 +101,15 @@ class Cycle:
         corrected = s.residual.correct(usable, estimate, share)
         reset, reset_memory = s.reset(memory.reset, measured, held.in_force)
         refusals = refusals_of(memory, last_receipt)
-        conditions = observe(s.loaded, limits, Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held))
+        holds = memory.mode.mode is not Mode.RELEASE and WRITES[stage].setpoints
+        seen = Seen(snapshot, measured, memory.requested, memory.at_s, last_receipt, holds, memory.mode.latched)
+        watched = watch(s.loaded, limits, memory.watch, seen)
+        conditions = observe(s.loaded, limits, Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held, watched))
         mode = next_mode(engage(memory.mode, at_s) if orders.engage else memory.mode, conditions, at_s, s.mode_rules)
         proposal = choose(mode.mode, corrected, usable, reset)
         situation = Situation(at_s, elapsed_s, measured.values, held.in_force, held.writable, inlets=inlets(trends, at_s))
         verdict = judge(proposal.setpoints, situation, limits)
-        wanted = in_charge(mode.mode, verdict, held, memory.requested)
+        wanted, clamps = clamped(s.loaded.points, in_charge(mode.mode, verdict, held, memory.requested), situation, limits)
         would_write, wear = choose_writes(wanted, memory.requested, memory.wear, limits, at_s)
         writes = would_write if WRITES[stage].setpoints else {}
         command = Command({point(setpoint, Role.REQUEST): value for setpoint, value in writes.items()}, hand_back=mode.mode is Mode.RELEASE)
@@ -122,6 +128,8 @@ class Cycle:
             refusals=refusals,
             bas_beat=measured.values.get(BEAT_SIGNAL, memory.bas_beat),
             cycles=memory.cycles + 1,
+            watch=watched,
+            rates=counted(memory.rates, writes, elapsed_s),
         )
         given = Given(stage, memory, limits, orders, last_receipt, snapshot, plan)
         decision = Decision(
@@ -137,10 +145,11 @@ class Cycle:
             command=command,
             memory=after,
             says=say(mode, proposal, verdict, len(writes)),
+            clamps=clamps,
         )
         record = CycleRecord(given, decision)
         cycle = await self.journal.intend(self.run, record, record.digest)
-        receipt = await self.plant.verify(command, await self.plant.write(command))
+        receipt = told(await self.plant.verify(command, await self.plant.write(command)), clamps)
         await self.journal.complete(cycle, receipt)
         return Done(cycle, record, receipt, plan_ms, 1000 * (time.perf_counter() - began))
 
@@ -167,6 +176,11 @@ def in_charge(mode: Mode, verdict: Verdict, held: Holdings, requested: Mapping[s
         return {}
     untouched = {} if requested else {setpoint: held.in_force[setpoint] for setpoint in sorted(held.writable)}
     return {**untouched, **verdict.permitted}
+
+
+def told(receipt: Receipt, clamps: tuple[Clamp, ...]) -> Receipt:
+    """Returns a receipt that also says what was written otherwise than permitted because of a register's own range."""
+    return replace(receipt, says="; ".join(filter(None, (receipt.says, *(clamp.says for clamp in clamps))))) if clamps else receipt
 
 
 def say(mode: ModeState, proposal: Proposal, verdict: Verdict, writes: int) -> str:

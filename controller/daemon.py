@@ -20,11 +20,13 @@ from controller.engine import Engine
 from controller.explain import explanation
 from controller.hold import holdings
 from controller.journal import Entry, Event, Journal, JournalError
+from controller.lifetime import registers
 from controller.notify import Notifier
 from controller.optimise.worker import OptimiserWorker
 from controller.plant import Plant, connect_buses
 from controller.record import CycleMemory, Orders, RunHeader
 from controller.stages import Stages, fresh_memory, stages_of
+from controller.watch import changes
 from plant_models.site.limits import limits_of
 from plant_models.site.load import LoadedSite
 from safety.modes import ROW_OF, WRITES, Condition, Mode, Stage, after_restart
@@ -128,12 +130,23 @@ class Daemon:
             log.warning(
                 "mode_changed", at_s=decision.measured.taken_at_s, before=before.mode.name, after=after.mode.name, cause=after.cause, says=decision.says
             )
+        await self._note_findings(done)
         if decision.measured.faults and self.cycles == 1:
             log.warning("readings_refused", count=len(decision.measured.faults), first=[f.says for f in decision.measured.faults[:5]])
         if self.cycles == 1:
             self.notifier.ready()
         self.notifier.watchdog()
         self.notifier.status(decision.says[:200])
+
+    async def _note_findings(self, done: Done) -> None:
+        """Puts what the watch found, and what is over, into log and journal: once each."""
+        begun, over = changes(done.record.given.memory.watch, done.record.decision.memory.watch)
+        for finding in begun:
+            log.warning(finding.sort.value, setpoint=finding.setpoint, says=finding.says)
+            await self.journal.note(self._event(finding.sort.value, "watch", finding.says, finding.setpoint))
+        for finding in over:
+            log.info(f"{finding.sort.value}_over", setpoint=finding.setpoint)
+            await self.journal.note(self._event(f"{finding.sort.value}_over", "watch", finding.says, finding.setpoint))
 
     async def answer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Answers one request of the control socket; whatever changes anything needs a reason and is journalled."""
@@ -182,6 +195,8 @@ class Daemon:
             "in_force": plain(holdings(self.loaded, self.last.record.decision.measured, memory.requested).in_force) if self.last else {},
             "requested": plain(memory.requested),
             "last_receipt": plain(self.engine.last_receipt),
+            "findings": plain(memory.watch.standing),
+            "registers": registers(self.engine.limits, memory.wear, memory.rates),
             "optimiser_ready": self.optimiser.ready,
         }
 
@@ -242,4 +257,4 @@ def resumed(stages: Stages, last: Entry | None, at_s: float) -> CycleMemory:
     memory, had = last.record.decision.memory, WRITES[last.record.given.stage].setpoints
     state = after_restart(memory.mode, at_s)
     mode = state if had or state.latched else replace(fresh.mode, returns_s=state.returns_s)
-    return replace(fresh, mode=mode, wear=memory.wear, forecast=memory.forecast)
+    return replace(fresh, mode=mode, wear=memory.wear, rates=memory.rates, forecast=memory.forecast)

@@ -38,6 +38,7 @@ class Engine:
         self.lease = Lease(self.stage)
         self.guard = Guard(self.loaded, self.limits, self.plant, self.lease)
         self._guard_done_s = self._cycle_done_s = self.clock.now_s()
+        self.plant.settling = self._settling
 
     def set_stage(self, stage: Stage) -> None:
         """Sets the stage from the next cycle on; a stage that writes nothing stops the heartbeat at once and closes the way to the wire."""
@@ -94,6 +95,11 @@ class Engine:
             self._guard_done_s = now_s
             due_s = max(due_s + period_s, now_s)
             await self._report_done()
+
+    async def _settling(self, until_s: float) -> None:
+        """Lets time go on to the end of a device's settle time: the cycle has nothing to do until then."""
+        self._cycle_done_s = until_s - self.loaded.site.timing.guard_s
+        await self._report_done()
 
     async def _report_done(self) -> None:
         await self.clock.done(min(self._guard_done_s, self._cycle_done_s))

@@ -28,6 +28,8 @@ def explanation(record: CycleRecord) -> dict[str, Any]:
         "guideline_36_would_ask": dict(decision.reset.setpoints),
         "permitted": dict(decision.verdict.permitted),
         "interventions": plain(decision.verdict.interventions),
+        "clamps": [clamp.says for clamp in decision.clamps],
+        "findings": plain(decision.memory.watch.standing),
         "written": dict(decision.command.writes),
         "would_write": dict(decision.would_write),
         "refused_readings": {fault.signal: fault.says for fault in decision.measured.faults},
@@ -47,5 +49,7 @@ def as_text(told: Mapping[str, Any]) -> str:
         lines.append(line + (f", Guideline 36 would ask {legacy:8.2f}" if legacy is not None else ""))
     lines += [f"  held by {limit} (multiplier {weight:.3g})" for limit, weight in told["plan"]["binding"].items()]
     lines += [f"  envelope: {i['rule']} changed {i['signal']} from {i['asked']:g} to {i['permitted']}" for i in told["interventions"]]
+    lines += [f"  {clamp}" for clamp in told["clamps"]]
+    lines += [f"  {finding['sort'].replace('_', ' ')}: {finding['says']}" for finding in told["findings"]]
     lines += [f"  not believed: {signal}: {says}" for signal, says in told["refused_readings"].items()]
     return "\n".join(lines)

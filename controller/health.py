@@ -7,6 +7,7 @@ from typing import Final
 
 from controller.hold import Holdings
 from controller.record import CycleMemory, Orders
+from controller.watch import Sort, WatchMemory
 from plant_models.site.load import LoadedSite
 from safety.limits import Limits
 from safety.modes import Condition, Mode
@@ -16,6 +17,7 @@ from safety.trends import hottest_inlet_c
 
 REFUSALS_MAX: Final = 2  # engineering value: one refused write may be a dropped frame, two in a row are not
 LATE_PERIODS: Final = 2.0
+CONDITION_OF: Final = {Sort.OTHER_WRITER: Condition.SECOND_WRITER, Sort.NOT_APPLIED: Condition.WRITES_REFUSED}
 OWNER_SIGNAL: Final = "daemon.owner_id"
 BEAT_SIGNAL: Final = "bas.heartbeat"
 BEAT_WRAPS: Final = 60000.0  # a 16-bit counter that falls from above this has wrapped, not restarted
@@ -33,6 +35,7 @@ class Circumstances:
     orders: Orders
     refusals: int
     held: Holdings
+    watch: WatchMemory
 
 
 def refusals_of(memory: CycleMemory, receipt: Receipt | None) -> int:
@@ -97,6 +100,8 @@ def _of_writes(loaded: LoadedSite, now: Circumstances) -> set[Condition]:
     owner = now.measured.values.get(OWNER_SIGNAL)
     if owner is not None and owner not in (0.0, float(loaded.site.lease.owner_id)):
         found.add(Condition.SECOND_WRITER)
+    if now.memory.mode.mode is not Mode.RELEASE:  # what was found before a hand-back must not end the next spell
+        found |= {CONDITION_OF[f.sort] for f in now.watch.standing if f.sort in CONDITION_OF}
     beat, before = now.measured.values.get(BEAT_SIGNAL), now.memory.bas_beat
     if beat is not None and before is not None and beat < before < BEAT_WRAPS:
         found.add(Condition.BAS_RESTARTED)

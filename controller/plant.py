@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -34,10 +34,13 @@ class Plant:
     def __init__(self, loaded: LoadedSite, buses: Mapping[str, Fieldbus], clock: Clock, writes_enabled: bool = False) -> None:
         """Takes a checked site and one bus for each device that its points name; raises ValueError for a point without a bus."""
         self.writes_enabled = writes_enabled
+        self.settling: Callable[[float], Awaitable[None]] | None = None
+        """Told up to when a read-back waits [s, plant time], so that a clock in lockstep goes on."""
         self._buses = buses
         self._clock = clock
         self._points: Mapping[str, Point] = dict(loaded.points.by_signal)
         self._readable = tuple(p.signal for p in loaded.points.rows if p.readable)
+        self._settle_s = {name: device.settle_s for name, device in loaded.site.device.items()}
         self._groups: dict[tuple[str, ...], tuple[tuple[Group, ...], tuple[str, ...]]] = {}
         self._image: dict[str, Reading] = {}
         orphans = sorted({p.device for p in loaded.points.rows} - set(buses))
@@ -79,14 +82,14 @@ class Plant:
         return Receipt(self._clock.now_s(), outcomes, says="; ".join(reasons))
 
     async def verify(self, command: Command, receipt: Receipt) -> Receipt:
-        """Reads back what a command wrote and states for each signal whether it is in the register.
+        """Reads back what a command wrote, once its device has had its time to settle, and states for each signal whether it is in the register.
 
         A write is VERIFIED within half a step of the point's resolution (which is what rounding can change), also one that had seemed
         UNREACHABLE but did arrive. What was refused stays so.
         """
         asked = {s: v for s, v in command.writes.items() if receipt.outcomes.get(s) in (Outcome.VERIFIED, Outcome.UNREACHABLE)}
         readable = [s for s in asked if self._points[s].readable]
-        snapshot = await self.read(readable)
+        snapshot = await self._read_settled(readable, receipt.at_s)
         outcomes = dict(receipt.outcomes)
         read_back: dict[str, float] = {}
         reasons = [receipt.says] if receipt.says else []
@@ -97,12 +100,26 @@ class Plant:
                     outcomes[signal] = Outcome.NOT_READ_BACK
                 continue
             read_back[signal] = seen
-            if abs(seen - value) <= _tolerance(self._points[signal], value):
+            if abs(seen - value) <= tolerance(self._points[signal], value):
                 outcomes[signal] = Outcome.VERIFIED
             elif outcomes[signal] is Outcome.VERIFIED:
                 outcomes[signal] = Outcome.DIFFERS
                 reasons.append(f"{signal}: wrote {value:g}, reads {seen:g}")
         return Receipt(snapshot.taken_at_s, outcomes, read_back, "; ".join(reasons))
+
+    async def _read_settled(self, signals: Sequence[str], written_at_s: float) -> Snapshot:
+        """Reads each device's signals when its settle time after ``written_at_s`` is over, the quickest first."""
+        by_settle: dict[float, list[str]] = {}
+        for signal in signals:
+            by_settle.setdefault(self._settle_s.get(self._points[signal].device, 0.0), []).append(signal)
+        readings: dict[str, Reading] = {}
+        for settle_s, settled in sorted(by_settle.items()):
+            if settle_s > 0.0:
+                if self.settling is not None:
+                    await self.settling(written_at_s + settle_s)
+                await self._clock.sleep_until(written_at_s + settle_s)
+            readings.update((await self.read(settled)).readings)
+        return Snapshot(self._clock.now_s(), readings)
 
     async def beat(self, count: int) -> Outcome:
         """Writes the heartbeat that keeps the lease; REFUSED where the site has none or writing is disabled."""
@@ -182,7 +199,7 @@ class Plant:
         return None if math.isfinite(value) else f"{value} is not a number that can be written"
 
 
-def _tolerance(point: Point, value: float) -> float:
+def tolerance(point: Point, value: float) -> float:
     """Returns how far a value read back may lie from the value written, in the signal's own unit."""
     return 0.5 * resolution(point) + FLOAT_RELATIVE_STEP * max(abs(value), 1.0)
 

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller.clamp import Clamp
 from controller.encode import to_text
 from controller.estimate import EstimatorMemory
 from controller.forecast import ForecastMemory
+from controller.lifetime import WriteRates
+from controller.watch import WatchMemory
 from plant_models.reset import ResetMemory
 from safety.limits import Limits
 from safety.modes import Condition, ModeState, Stage
@@ -38,6 +41,8 @@ class CycleMemory:
     refusals: int = 0
     bas_beat: float | None = None
     cycles: int = 0
+    watch: WatchMemory = field(default_factory=WatchMemory)
+    rates: WriteRates = field(default_factory=WriteRates)
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class Decision:
     command: Command
     memory: CycleMemory
     says: str
+    clamps: tuple[Clamp, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from controller.cli import operate, study
+from controller.cli import operate, study, survey
 from controller.version import VERSION
 
 
@@ -17,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     operate.add_commands(commands)
     study.add_commands(commands)
+    survey.add_commands(commands)
     return top
 
 

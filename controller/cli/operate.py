@@ -8,16 +8,19 @@ import getpass
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plant_models.site.load import LoadedSite, SiteErrors, load_site
+
+if TYPE_CHECKING:
+    from controller.live import Live
 
 
 def add_commands(commands: Any) -> None:
     """Adds check, run, status, explain, release, engage and stage."""
     check = commands.add_parser("check", help="validate a site and print what was understood")
     _config(check)
-    check.add_argument("--live", action="store_true", help="also read every point once and report value and quality")
+    check.add_argument("--live", action="store_true", help="also read every point once: value, quality, plausibility, round trip; nothing is written")
     check.add_argument("--json", action="store_true", help="print one JSON object")
     check.set_defaults(run=_check, refuses=SiteErrors)
 
@@ -63,27 +66,25 @@ def _check(asked: argparse.Namespace) -> int:
 
     loaded = load_site(asked.config)
     limits_of(loaded.site, loaded.points)
-    seen = asyncio.run(_live(loaded)) if asked.live else []
+    live = asyncio.run(_look(loaded)) if asked.live else None
     if asked.json:
-        print(json.dumps({**as_json(loaded), **({"live": seen} if asked.live else {})}, indent=1))
+        from controller.live import as_json as live_as_json
+
+        print(json.dumps({**as_json(loaded), **({"live": live_as_json(live)} if live else {})}, indent=1))
     else:
         print(describe(loaded))
-        for row in seen:
-            print(f"  {row['signal']:45s} {row['value'] if row['value'] is not None else '-':>12} {row['status']} {row['detail']}")
-    return 0 if all(row["status"] == "good" for row in seen) else 1
+        if live:
+            from controller.live import as_text
+
+            print(as_text(live))
+    return 0 if live is None or live.good else 1
 
 
-async def _live(loaded: LoadedSite) -> list[dict[str, Any]]:
-    from controller.clock import WallClock
-    from controller.plant import Plant, connect_buses
+async def _look(loaded: LoadedSite) -> Live:
+    from controller.live import look
+    from controller.plant import connect_buses
 
-    plant = Plant(loaded, connect_buses(loaded), WallClock())
-    await plant.open()
-    try:
-        snapshot = await plant.read()
-    finally:
-        await plant.close()
-    return [{"signal": s, "value": r.value, "status": r.status.value, "detail": r.detail} for s, r in snapshot.readings.items()]
+    return await look(loaded, connect_buses(loaded))
 
 
 def _run(asked: argparse.Namespace) -> int:
@@ -128,6 +129,8 @@ def _status(asked: argparse.Namespace) -> int:
     cause = f", {answer['cause']}{' (latched: engage to return)' if answer['latched'] else ''}" if answer["cause"] else ""
     print(f"{answer['site']}: {in_charge}; stage {answer['stage']}, mode {answer['mode']}{cause}; {answer['cycles']} cycles in this run")
     print(f"last: {answer['says']}")
+    for finding in answer["findings"]:
+        print(f"  {finding['sort'].replace('_', ' ')}: {finding['says']}")
     for setpoint, value in answer["in_force"].items():
         asked_for = answer["requested"].get(setpoint)
         print(f"  {setpoint:40s} in force {value:8.2f}" + (f", asked {asked_for:8.2f}" if asked_for is not None else ""))

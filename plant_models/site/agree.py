@@ -39,6 +39,8 @@ def site_problems(draft: Draft) -> list[Problem]:
     if not refused & {"timing", "lease"} and site.timing.guard_s > site.lease.heartbeat_period_s:
         allowed = f"at most lease.heartbeat_period_s, which is {site.lease.heartbeat_period_s:g}: the guard writes the heartbeat"
         found.append(Problem(f"{FILE}: timing.guard_s", f"{site.timing.guard_s:g}", allowed))
+    if not refused & {"timing", "device"}:
+        found += _settling(site)
     if not refused & {"site"}:
         found += _time_zone(site.site.time_zone)
     found += opcua_problems(site)
@@ -55,6 +57,13 @@ def _timing(timing: Timing) -> Iterator[Problem]:
     if timing.solver_time_limit_wall_s >= timing.plan_deadline_wall_s:
         allowed = f"less than timing.plan_deadline_wall_s, which is {timing.plan_deadline_wall_s:g}"
         yield Problem(f"{FILE}: timing.solver_time_limit_wall_s", f"{timing.solver_time_limit_wall_s:g}", allowed)
+
+
+def _settling(site: Site) -> Iterator[Problem]:
+    for name, device in site.device.items():
+        if device.settle_s >= site.timing.cycle_s / 2:
+            allowed = f"less than half of timing.cycle_s, which is {site.timing.cycle_s:g}: a cycle waits for its read-back"
+            yield Problem(f"{FILE}: device.{name}.settle_s", f"{device.settle_s:g}", allowed)
 
 
 def _time_zone(name: str) -> Iterator[Problem]:

@@ -88,12 +88,18 @@ def _timing(site: Site) -> Iterator[str]:
 
 
 def as_json(loaded: LoadedSite) -> dict[str, Any]:
-    """Returns what was understood of a site as values that JSON takes: the whole of ``site.toml`` with its defaults, and counts of the points."""
+    """Returns what was understood of a site as values that JSON takes: the whole of ``site.toml`` with its defaults, counts of the points and their tags."""
     points = loaded.points
     site: dict[str, Any] = _plain(asdict(loaded.site))
     by_device = {name: sum(point.device == name for point in points.rows) for name in loaded.site.device}
     quantities = Counter(point.parts.quantity.name for point in points.rows)
-    counts = {"count": len(points.rows), "by_device": by_device, "by_quantity": dict(sorted(quantities.items())), "setpoints": list(points.setpoints)}
+    counts: dict[str, Any] = {
+        "count": len(points.rows),
+        "by_device": by_device,
+        "by_quantity": dict(sorted(quantities.items())),
+        "setpoints": list(points.setpoints),
+    }
+    counts["tags"] = {point.signal: point.tags.split() for point in points.rows if point.tags}
     return {**site, "points": counts}
 
 

@@ -38,6 +38,8 @@ COLUMNS: Final = (
     "tags",
 )
 OPTIONAL: Final = ("read", "sampling_s", "queue_size")  # how a server sends a point by itself; a table without them is complete
+PLACEHOLDER: Final = "?"
+"""Begins what a draft has in place of a signal that nobody has named yet."""
 _Protocol: TypeAlias = Literal["modbus", "opcua"]
 _Access: TypeAlias = Literal["r", "w", "rw"]
 _PROTOCOLS: Final = ("modbus", "opcua")
@@ -204,6 +206,9 @@ def _check_sampling(row: Row) -> None:
 
 
 def _check_signal(row: Row) -> None:
+    if row["signal"].startswith(PLACEHOLDER):
+        row.refuse("signal", 'a signal such as "plant.chws_temp_c" in place of what the draft left open, or no such row')
+        return
     try:
         parts = parse(row["signal"])
     except ValueError as error:

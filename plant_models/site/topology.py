@@ -108,6 +108,7 @@ class Device:
     max_gap_registers: Annotated[int, Field(ge=0, le=60)] = 8  # holes a block may read across
     read: Literal["poll", "subscribe"] = "poll"  # of an OPC UA device; points.csv may say otherwise of a point
     opcua: OpcUa = field(default_factory=OpcUa)
+    settle_s: Annotated[float, Field(ge=0, le=60)] = 0.0  # from a write until the device shows it, in plant time
 
 
 @dataclass(frozen=True)
