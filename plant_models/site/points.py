@@ -27,7 +27,7 @@ class Point:
     """
 
     signal: str
-    protocol: Literal["modbus", "opcua"]
+    protocol: Literal["modbus", "opcua", "bacnet"]
     device: str
     address: str
     type: str
@@ -43,6 +43,7 @@ class Point:
     tags: str = ""
     line: int = 0
     enumeration: Mapping[int, str] = field(default_factory=dict, hash=False)
+    priority: int = 14  # of commands to a BACnet object
 
     @property
     def parts(self) -> Parts:
