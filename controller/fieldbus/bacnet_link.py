@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from bacpypes3.apdu import (  # type: ignore[import-untyped]  # the library has no types
     AbortPDU,
+    AbortReason,
     ErrorRejectAbortNack,
     RejectPDU,
+    RejectReason,
     SimpleAckPDU,
 )
 from bacpypes3.app import Application  # type: ignore[import-untyped]
-from bacpypes3.basetypes import AbortReason, RejectReason  # type: ignore[import-untyped]
 from bacpypes3.errors import ServicesError  # type: ignore[import-untyped]
 from bacpypes3.ipv4.link import NormalLinkLayer  # type: ignore[import-untyped]
 from bacpypes3.local.device import DeviceObject  # type: ignore[import-untyped]
