@@ -10,7 +10,7 @@ from typing import Any
 
 from bacpypes3.app import Application
 from bacpypes3.basetypes import PriorityValue, StatusFlags
-from bacpypes3.errors import AbortException, ExecutionError, PropertyError, RejectException
+from bacpypes3.errors import AbortBufferOverflow, ExecutionError, PropertyError, UnrecognizedService
 from bacpypes3.ipv4.link import NormalLinkLayer
 from bacpypes3.local.analog import AnalogInputObject, AnalogValueObject
 from bacpypes3.local.binary import BinaryValueObject
@@ -106,9 +106,9 @@ class _Stack(Application):
 
     async def do_ReadPropertyMultipleRequest(self, apdu: Any) -> None:  # noqa: N802
         if "multiple" in self.no_services:
-            raise RejectException("unrecognized-service")
+            raise UnrecognizedService
         if len(apdu.listOfReadAccessSpecs) > self.objects_at_most:
-            raise AbortException("buffer-overflow")
+            raise AbortBufferOverflow
         await super().do_ReadPropertyMultipleRequest(apdu)
 
     async def do_SubscribeCOVRequest(self, apdu: Any) -> None:  # noqa: N802
