@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bacpypes3.apdu import AbortPDU, AbortReason
 from bacpypes3.app import Application
 from bacpypes3.basetypes import PriorityValue, StatusFlags
-from bacpypes3.errors import AbortBufferOverflow, ExecutionError, PropertyError, UnrecognizedService
+from bacpypes3.errors import ExecutionError, PropertyError, UnrecognizedService
 from bacpypes3.ipv4.link import NormalLinkLayer
 from bacpypes3.local.analog import AnalogInputObject, AnalogValueObject
 from bacpypes3.local.binary import BinaryValueObject
@@ -108,7 +109,8 @@ class _Stack(Application):
         if "multiple" in self.no_services:
             raise UnrecognizedService
         if len(apdu.listOfReadAccessSpecs) > self.objects_at_most:
-            raise AbortBufferOverflow
+            await self.response(AbortPDU(True, reason=AbortReason.bufferOverflow, context=apdu))
+            return
         await super().do_ReadPropertyMultipleRequest(apdu)
 
     async def do_SubscribeCOVRequest(self, apdu: Any) -> None:  # noqa: N802

@@ -159,43 +159,29 @@ async def test_flags_of_an_object_become_the_status_of_its_reading(server: Bacne
         assert words in raw.detail
 
 
-async def test_many_objects_are_read_in_as_few_requests_as_fit(bus_of: Any, proxy: Datagrams) -> None:
-    server = BacnetServer(SENSORS)
-    await server.start()
-    for n, sensor in enumerate(SENSORS):
-        server.own(sensor, float(n))
-    bus = bus_of(port=server.port)
+async def test_many_objects_are_read_in_as_few_requests_as_fit(sensors: BacnetServer, bus_of: Any) -> None:
+    bus = bus_of(port=sensors.port)
     raws = await bus.read(SENSORS)
     assert [raws[s.signal].value for s in SENSORS] == [float(n) for n in range(120)]
-    assert asked(server, "ReadPropertyMultipleRequest") == [47, 47, 26]
-    assert not proxy.up
-    await server.stop()
+    assert asked(sensors, "ReadPropertyMultipleRequest") == [47, 47, 26]
 
 
-async def test_an_answer_in_segments_is_put_together(bus_of: Any) -> None:
-    server = BacnetServer(SENSORS[:40])
-    await server.start()
-    for n, sensor in enumerate(SENSORS[:40]):
-        server.own(sensor, float(n))
-    bus = bus_of(port=server.port)
+async def test_an_answer_in_segments_is_put_together(sensors: BacnetServer, bus_of: Any) -> None:
+    bus = bus_of(port=sensors.port)
     await bus.open()
     bus._link._stack.device_object.maxApduLengthAccepted = 480  # we take no more at once; the device asks no permission to cut
     raws = await bus.read(SENSORS[:40])
     assert [raws[s.signal].value for s in SENSORS[:40]] == [float(n) for n in range(40)]
-    assert asked(server, "ReadPropertyMultipleRequest") == [40]
-    await server.stop()
+    assert asked(sensors, "ReadPropertyMultipleRequest") == [40]
 
 
-async def test_a_device_that_cannot_answer_so_much_is_asked_for_less(bus_of: Any) -> None:
-    server = BacnetServer(SENSORS[:40])
-    await server.start()
-    server.stack.objects_at_most = 12
-    bus = bus_of(port=server.port)
+async def test_a_device_that_cannot_answer_so_much_is_asked_for_less(sensors: BacnetServer, bus_of: Any) -> None:
+    sensors.stack.objects_at_most = 12
+    bus = bus_of(port=sensors.port)
     assert {r.status for r in (await bus.read(SENSORS[:40])).values()} == {Status.GOOD}
-    server.stack.asked.clear()
+    sensors.stack.asked.clear()
     assert {r.status for r in (await bus.read(SENSORS[:40])).values()} == {Status.GOOD}
-    assert max(asked(server, "ReadPropertyMultipleRequest")) <= 12, "what it can answer is remembered"
-    await server.stop()
+    assert max(asked(sensors, "ReadPropertyMultipleRequest")) <= 12, "what it can answer is remembered"
 
 
 async def test_a_device_that_reads_one_property_at_a_time_is_read_so_and_this_is_remembered(server: BacnetServer, bus_of: Any) -> None:
@@ -262,6 +248,17 @@ async def test_a_host_that_is_none_is_missing_with_a_reason(bus_of: Any) -> None
     raw = (await bus.read([INLET]))[INLET.signal]
     assert raw.status is Status.MISSING
     assert "no port of our own" in raw.detail
+
+
+@pytest.fixture
+async def sensors() -> AsyncIterator[BacnetServer]:
+    """A device with many inputs."""
+    made = BacnetServer(SENSORS)
+    await made.start()
+    for n, sensor in enumerate(SENSORS):
+        made.own(sensor, float(n))
+    yield made
+    await made.stop()
 
 
 @pytest.fixture
