@@ -33,7 +33,7 @@ _OUR_VENDOR: Final = 0  # ASHRAE
 _LARGEST_APDU: Final = 1476  # of BACnet/IP (ASHRAE 135, annex J)
 _SEGMENTS: Final = 32
 _TOO_BIG: Final = frozenset({AbortReason.bufferOverflow, AbortReason.segmentationNotSupported, AbortReason.apduTooLong, AbortReason.outOfResources})
-_NO_SERVICE: Final = frozenset({"unrecognized-service", "service-request-denied", "optional-functionality-not-supported"})
+_NO_SERVICE: Final = frozenset({"unrecognized-service", "reject-unrecognized-service", "service-request-denied", "optional-functionality-not-supported"})
 
 OnChange = Callable[[tuple[int, int], Sequence[Any]], None]
 """Told of a notification: type number and instance of the object, and its property values."""
