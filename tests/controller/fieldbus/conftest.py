@@ -26,6 +26,7 @@ from plant_models.site.codec import decode, encode
 from plant_models.site.points import Point, WriteClass
 from plant_models.site.topology import Device
 from tests.controller.fieldbus.bacnet_server import contract_parts
+from tests.controller.fieldbus.values import MemoryValues
 
 URI = "urn:test:air"
 TIMEOUT_S = 0.6
@@ -284,17 +285,6 @@ async def proxy_of() -> AsyncIterator[Callable[[int], Awaitable[Proxy]]]:
     yield build
     for proxy in started:
         await proxy.stop()
-
-
-@dataclass
-class MemoryValues:
-    values: dict[str, float | None] = field(default_factory=dict)
-
-    def read(self, signal: str) -> float | None:
-        return self.values.get(signal, 0.0)
-
-    def write(self, signal: str, value: float) -> None:
-        self.values[signal] = value
 
 
 @dataclass
