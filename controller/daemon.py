@@ -175,7 +175,7 @@ class Daemon:
         if after >= Stage.CANARY and not self.loaded.site.lease.proven:
             return {"error": f"stage {wanted}: the BAS time-out of this site is not proven ([lease] proven = true after commissioning has measured it)"}
         await self.journal.note(self._event("stage", who, reason, after.name))
-        self.engine.set_stage(after)
+        await self.engine.change_stage(after)
         log.warning("stage_changed", before=before.name, after=after.name, who=who, reason=reason)
         return {"done": "stage", "before": before.name, "after": after.name}
 

@@ -40,6 +40,14 @@ class Engine:
         self._guard_done_s = self._cycle_done_s = self.clock.now_s()
         self.plant.settling = self._settling
 
+    async def change_stage(self, stage: Stage) -> None:
+        """Sets the stage from the next cycle on; before one that writes nothing, devices give up what they hold for us."""
+        writing = self.plant.writes_enabled and not WRITES[stage].setpoints
+        if writing:
+            self.stage = self.lease.stage = stage
+            await self.plant.stop_writing()
+        self.set_stage(stage)
+
     def set_stage(self, stage: Stage) -> None:
         """Sets the stage from the next cycle on; a stage that writes nothing stops the heartbeat at once and closes the way to the wire."""
         self.stage = self.lease.stage = stage
@@ -105,7 +113,11 @@ class Engine:
         await self.clock.done(min(self._guard_done_s, self._cycle_done_s))
 
     async def hand_back(self) -> None:
-        """Lets go of the plant: the heartbeat stops and the BMS is told; the BAS takes over from what is in force, ramped by itself."""
+        """Lets go of the plant: the heartbeat stops, the BMS is told, and devices give up what they hold for us.
+
+        The BAS takes over from what is in force, ramped by itself.
+        """
         self.lease.stopping = True
         self.lease.mode = Mode.RELEASE
         await self.announce(Mode.RELEASE)
+        await self.plant.release()

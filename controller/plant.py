@@ -28,7 +28,7 @@ class Plant:
     """All points of a site over its devices. Devices are served in parallel, each one in line.
 
     While ``writes_enabled`` is False nothing at all is sent, not even the heartbeat or ``daemon.done_until_s``: every write of this process
-    goes through ``_send`` and is refused there. That is also how it starts.
+    goes through ``_send`` and is refused there. That is also how it starts. ``stop_writing`` gives back what is held as the last thing that is sent.
     """
 
     def __init__(self, loaded: LoadedSite, buses: Mapping[str, Fieldbus], clock: Clock, writes_enabled: bool = False) -> None:
@@ -75,10 +75,12 @@ class Plant:
     async def write(self, command: Command) -> Receipt:
         """Writes a command's requests, each once and in order on its device; VERIFIED means acknowledged until ``verify`` has read back.
 
-        Anything but a finite value for a declared writable point is REFUSED without touching the wire. A hand-back without writes sends
-        nothing: the lease is given up by the heartbeat that stops and by what is announced.
+        Anything but a finite value for a declared writable point is REFUSED without touching the wire. A hand-back gives back what devices hold
+        for us; besides that it sends nothing: the lease is given up by the heartbeat that stops and by what is announced.
         """
         outcomes, reasons = await self._send(command.writes)
+        if command.hand_back:
+            reasons.extend(f"{s}: {o}, not given back" for s, o in (await self.release()).items() if o is not Outcome.VERIFIED)
         return Receipt(self._clock.now_s(), outcomes, says="; ".join(reasons))
 
     async def verify(self, command: Command, receipt: Receipt) -> Receipt:
@@ -104,7 +106,8 @@ class Plant:
                 outcomes[signal] = Outcome.VERIFIED
             elif outcomes[signal] is Outcome.VERIFIED:
                 outcomes[signal] = Outcome.DIFFERS
-                reasons.append(f"{signal}: wrote {value:g}, reads {seen:g}")
+                why = snapshot.readings[signal].detail
+                reasons.append(f"{signal}: wrote {value:g}, reads {seen:g}{f' ({why})' if why else ''}")
         return Receipt(snapshot.taken_at_s, outcomes, read_back, "; ".join(reasons))
 
     async def _read_settled(self, signals: Sequence[str], written_at_s: float) -> Snapshot:
@@ -133,6 +136,28 @@ class Plant:
             raise ValueError(f"only the daemon's own points are announced, not {', '.join(strangers)}")
         outcomes, _ = await self._send({s: v for s, v in values.items() if s in self._points})
         return outcomes
+
+    async def release(self) -> Mapping[str, Outcome]:
+        """Gives back whatever devices hold for our requests, so that the BAS goes on with its own values; sends nothing while writing is disabled.
+
+        The daemon's own points stay: they tell the BMS who is in charge. Safe to repeat; what a device holds nothing of is left out.
+        """
+        return await self._give_back() if self.writes_enabled else {}
+
+    async def stop_writing(self) -> Mapping[str, Outcome]:
+        """Closes the way to the wire, then gives back what devices hold for us; what was asked before goes out before."""
+        if not self.writes_enabled:
+            return {}
+        self.writes_enabled = False
+        return await self._give_back()
+
+    async def _give_back(self) -> Mapping[str, Outcome]:
+        by_device: dict[str, list[Point]] = {}
+        for point in self._points.values():
+            if point.writable and not point.signal.startswith("daemon."):
+                by_device.setdefault(point.device, []).append(point)
+        answers = await asyncio.gather(*(self._buses[device].release(points) for device, points in by_device.items()))
+        return {signal: outcome for answer in answers for signal, outcome in answer.items()}
 
     def _own_buses(self) -> Iterable[Fieldbus]:
         """One bus may serve several devices (a site in memory does)."""
@@ -214,6 +239,10 @@ def connect_buses(loaded: LoadedSite) -> Mapping[str, Fieldbus]:
             from controller.fieldbus.modbus import ModbusBus
 
             buses[name] = ModbusBus(device, timing.read_timeout_wall_s, timing.write_timeout_wall_s)
+        elif device.protocol == "bacnet":
+            from controller.fieldbus.bacnet import BacnetBus
+
+            buses[name] = BacnetBus(device, timing.read_timeout_wall_s, timing.write_timeout_wall_s)
         else:
             from controller.fieldbus.opcua import OpcUaBus
             from controller.fieldbus.opcua_security import Keys

@@ -68,6 +68,10 @@ class Bench:
         port = row.port if port is None else port
         if row.protocol == "modbus":
             return ModbusDevice(name, points, self.site, self.watch, host=row.host, port=port)
+        if row.protocol == "bacnet":
+            from hil.devices.bacnet import BacnetDevice
+
+            return BacnetDevice(name, points, self.site, self.watch, host=row.host, port=port, instance=row.instance or 0)
         from hil.devices.opcua import OpcUaDevice  # takes a second to import, and many sites have no such device
 
         secured = None

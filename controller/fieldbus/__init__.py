@@ -37,5 +37,11 @@ class Fieldbus(Protocol):
     async def write(self, values: Sequence[tuple[Point, float]]) -> Mapping[str, Outcome]:
         """Writes values in the signals' own units, once each, in the given order; VERIFIED here means acknowledged by the device."""
 
+    async def release(self, points: Sequence[Point]) -> Mapping[str, Outcome]:
+        """Gives back what the device itself holds for us, so that it goes on with its own value; safe to repeat.
+
+        A point whose device holds nothing for us, beyond the value last written, is left out. VERIFIED: the device was seen to hold nothing of ours.
+        """
+
     async def close(self) -> None:
         """Closes the connection; never raises."""

@@ -52,6 +52,10 @@ class MemoryBus:
     async def open(self) -> None:
         """Does nothing: there is no connection."""
 
+    async def release(self, points: Sequence[Point]) -> Mapping[str, Outcome]:
+        """Does nothing: the site's own lease takes the setpoints back."""
+        return {}
+
     async def close(self) -> None:
         """Does nothing: there is no connection."""
 

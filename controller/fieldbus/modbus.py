@@ -41,6 +41,10 @@ class ModbusBus:
         """Tries to connect once; later calls try again."""
         await self._link.open(self._read_timeout_s)
 
+    async def release(self, points: Sequence[Point]) -> Mapping[str, Outcome]:
+        """Does nothing: a register keeps its last value, and who is in charge is told by the heartbeat that stops."""
+        return {}
+
     async def close(self) -> None:
         """Closes the connection; never raises."""
         await self._link.close()

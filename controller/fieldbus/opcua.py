@@ -69,6 +69,10 @@ class OpcUaBus:
         async with self._turn:
             await self._connected()
 
+    async def release(self, points: Sequence[Point]) -> Mapping[str, Outcome]:
+        """Does nothing: a node keeps its last value, and who is in charge is told by the heartbeat that stops."""
+        return {}
+
     async def close(self) -> None:
         """Closes session, channel and connection; never raises."""
         tending, self._tending = self._tending, None

@@ -112,6 +112,10 @@ class Bas:
         else:
             self._stations[name].ask(value)
 
+    def relinquish(self, setpoint: str) -> None:
+        """Drops a request, as emptying the slot of a command does. Raises KeyError for an unknown setpoint."""
+        self._stations[setpoint].forget()
+
     def set_hand(self, setpoint: str, value: float | None) -> None:
         """Puts a setpoint in hand at a value, as an operator at the BAS does, or back to automatic with None. Raises KeyError, ValueError."""
         if value is not None and not math.isfinite(value):

@@ -18,7 +18,7 @@ from plant_models.site.points import Points
 from plant_models.site.topology import Site
 from plant_models.sources.load import Load
 from plant_models.sources.weather import Weather
-from safety.signals import QUANTITIES, MachineState
+from safety.signals import QUANTITIES, MachineState, Role
 
 _WEATHER: Final = ("oa_drybulb_c", "oa_wetbulb_c")
 _CLOCK_SLACK_S: Final = 1e-6  # what a clock near 2e9 s may be off by
@@ -87,6 +87,13 @@ class SimulatedSite:
     def write(self, signal: str, value: float) -> None:
         """Writes a request or a ``daemon.*`` register. Raises KeyError for a signal that cannot be written."""
         self.bas.write(signal, value)
+
+    def relinquish(self, signal: str) -> None:
+        """Drops what was written to a request. Raises KeyError for any other signal."""
+        setpoint, _, role = signal.rpartition(".")
+        if role != Role.REQUEST:
+            raise KeyError(signal)
+        self.bas.relinquish(setpoint)
 
     def set_fault(self, signal: str, kind: FaultKind | str | None, value: float = 0.0) -> None:
         """Sets a sensor's fault from its next reading on: "dead", "frozen", "bias" by ``value``; None mends it. Raises KeyError, ValueError."""

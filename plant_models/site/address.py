@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -32,6 +33,8 @@ class Table(StrEnum):
 
 _TABLE_OF_DIGIT: Final = {"0": Table.COIL, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
 _MODBUS: Final = re.compile(r"([0-9]{1,3}):([0134])([0-9]{4,5})")
+_BACNET: Final = re.compile(r"([a-z]+(?:-[a-z]+)*):([0-9]{1,7})")
+_LAST_INSTANCE: Final = 4194302  # ASHRAE 135, 12.1: 4194303 means "none"
 _LAST_UNIT: Final = 247  # Modbus over serial line V1.02, 2.2
 _TCP_UNIT: Final = 255  # a TCP device addressed by its own IP address: Modbus Messaging on TCP/IP V1.0b, 4.4.2.1
 _LAST_NUMBER: Final = 65536
@@ -43,6 +46,45 @@ OPCUA_ALLOWED: Final = (
     'nsu=URI;s=TEXT, or i=NUMBER, g=GUID, b=BASE64 in place of s=TEXT; without "nsu=" only in the namespace of OPC UA itself; '
     '"ns=" is not taken, a namespace\'s number changes when a server restarts'
 )
+BACNET_OBJECTS: Final[Mapping[str, tuple[int, str]]] = {
+    "analog-input": (0, "real"),
+    "analog-output": (1, "real"),
+    "analog-value": (2, "real"),
+    "binary-input": (3, "binary"),
+    "binary-output": (4, "binary"),
+    "binary-value": (5, "binary"),
+    "multi-state-input": (13, "unsigned"),
+    "multi-state-output": (14, "unsigned"),
+    "multi-state-value": (19, "unsigned"),
+    "integer-value": (45, "integer"),
+    "large-analog-value": (46, "double"),
+    "positive-integer-value": (48, "unsigned"),
+}
+"""Object types that a point may be (ASHRAE 135, 12): their numbers, and the type that their present value has."""
+BACNET_ALLOWED: Final = f'object-type:instance such as "analog-value:31", instance 0 .. 4194302, type one of {", ".join(BACNET_OBJECTS)}'
+
+
+@dataclass(frozen=True, slots=True)
+class BacnetAddress:
+    """A BACnet object; ``number`` is that of its type on the wire, ``held`` the type of its present value as ``points.csv`` names it."""
+
+    object_type: str
+    instance: int
+
+    @property
+    def number(self) -> int:
+        """Returns the object type's number on the wire."""
+        return BACNET_OBJECTS[self.object_type][0]
+
+    @property
+    def held(self) -> str:
+        """Returns the type of the present value."""
+        return BACNET_OBJECTS[self.object_type][1]
+
+    @property
+    def writable(self) -> bool:
+        """Returns whether a client may command the object: the value of an input is measured."""
+        return not self.object_type.endswith("-input")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +117,17 @@ def parse_modbus_address(text: str) -> ModbusAddress:
     if not (1 <= unit <= _LAST_UNIT or unit == _TCP_UNIT) or not 1 <= number <= _LAST_NUMBER:
         raise ValueError(MODBUS_ALLOWED)
     return ModbusAddress(unit, _TABLE_OF_DIGIT[found[2]], number - 1)
+
+
+def parse_bacnet_address(text: str) -> BacnetAddress:
+    """Takes an address apart: ``analog-value:31``.
+
+    Raises ValueError, saying what is allowed.
+    """
+    found = _BACNET.fullmatch(text)
+    if found is None or found[1] not in BACNET_OBJECTS or int(found[2]) > _LAST_INSTANCE:
+        raise ValueError(BACNET_ALLOWED)
+    return BacnetAddress(found[1], int(found[2]))
 
 
 def parse_opcua_address(text: str) -> OpcuaAddress:

@@ -11,7 +11,7 @@ from plant_models.site.address import ModbusAddress
 from plant_models.site.opcua import joint_opcua_problems, opcua_problems
 from plant_models.site.problems import Problem, shown
 from plant_models.site.settings import FILE, Draft
-from plant_models.site.table import Row, where
+from plant_models.site.table import PROTOCOLS, Row, where
 from plant_models.site.topology import Lease, Site, Timing
 from safety.signals import Role, parse
 
@@ -19,6 +19,8 @@ WELL_KNOWN: Final = ("bas", "daemon", "weather", "site")
 """Equipment that every site may have points of: the two systems, the outside air, and the facility as a whole."""
 _MACHINES: Final = ("hall", "chiller", "tower", "pump", "economiser")
 _CLOCK: Final = "bas.clock_s"
+_MODBUS_PORT: Final = 502
+_PLACE: Final = {"opcua": "a node", "bacnet": "an object"}
 
 
 def equipment_of(site: Site) -> tuple[str, ...]:
@@ -44,7 +46,23 @@ def site_problems(draft: Draft) -> list[Problem]:
     if not refused & {"site"}:
         found += _time_zone(site.site.time_zone)
     found += opcua_problems(site)
-    return [*found, *_ordered(site), *_names(site), *_plants(draft), *_setpoints(draft)]
+    return [*found, *_bacnet(site), *_ordered(site), *_names(site), *_plants(draft), *_setpoints(draft)]
+
+
+def _bacnet(site: Site) -> Iterator[Problem]:
+    """Yields where a BACnet device is not told from another, or two of them would need the same port of ours."""
+    taken: dict[tuple[str, int], str] = {}
+    for name, device in site.device.items():
+        if device.protocol != "bacnet":
+            continue
+        at = f"{FILE}: device.{name}"
+        if device.instance is None:
+            yield Problem(f"{at}.instance", "missing", "the device's instance number, 0 .. 4194302")
+        if device.port == _MODBUS_PORT:
+            yield Problem(f"{at}.port", f"{device.port}", "the device's UDP port, 47808 unless it was moved; 502 is that of Modbus")
+        other = taken.setdefault((device.local_host, device.local_port), name) if device.local_port else name
+        if other != name:
+            yield Problem(f"{at}.local_port", f"{device.local_port}", f"a port of its own, or 0 for any free one; device {other} has this one")
 
 
 def _lease(lease: Lease) -> Iterator[Problem]:
@@ -135,7 +153,9 @@ def _shared_nodes(rows: Iterable[Row]) -> Iterator[Problem]:
             continue
         other = first.setdefault((row["device"], row.place), row)
         if other["signal"] != row["signal"]:
-            yield Problem(where(row.line, "address"), shown(row["address"]), f"a node of its own; it is that of {other['signal']} in line {other.line}")
+            yield Problem(
+                where(row.line, "address"), shown(row["address"]), f"{_PLACE[row['protocol']]} of its own; it is that of {other['signal']} in line {other.line}"
+            )
 
 
 def _shared_registers(rows: Iterable[Row]) -> Iterator[Problem]:
@@ -169,12 +189,12 @@ def _undeclared(draft: Draft, rows: Iterable[Row]) -> Iterator[Problem]:
             allowed = f"equipment that {FILE} declares: {_listed(known)}"
             yield Problem(where(row.line, "signal"), f"{shown(row['signal'])} is of equipment {row.parts.equipment!r}", allowed)
         device = devices.get(row["device"])
-        if "device" not in row.cells or row["protocol"] == "bacnet":
+        if "device" not in row.cells:
             continue
         if device is None:
             if row["device"] not in draft.dropped and "device" not in draft.lost:
                 yield Problem(where(row.line, "device"), shown(row["device"]), f"a device that {FILE} declares: {_listed(devices)}")
-        elif row["protocol"] in ("modbus", "opcua") and row["protocol"] != device.protocol:
+        elif row["protocol"] in PROTOCOLS and row["protocol"] != device.protocol:
             yield Problem(where(row.line, "protocol"), shown(row["protocol"]), f"{device.protocol}, which device {row['device']} speaks")
 
 

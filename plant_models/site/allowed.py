@@ -62,7 +62,7 @@ def _limits(hint: Any) -> dict[str, str]:
         return _limits(next(inner for inner in get_args(hint) if inner is not types.NoneType))
     stated: dict[str, str] = {}
     for item in _metadata(hint):
-        stated |= {name: f"{words} {getattr(item, name):g}" for name, words in _BOUNDS.items() if getattr(item, name, None) is not None}
+        stated |= {name: f"{words} {getattr(item, name):.10g}" for name, words in _BOUNDS.items() if getattr(item, name, None) is not None}
         if getattr(item, "pattern", None):
             stated["pattern"] = _NAME
     return stated

@@ -1,4 +1,4 @@
-"""Turns the value of a point into what stands on the wire and back: registers of a Modbus device, the raw number of an OPC UA node.
+"""Turns the value of a point into what stands on the wire and back: registers of a Modbus device, the raw number of an OPC UA node or a BACnet object.
 
 A value goes raw number -> ``scale`` and ``offset`` -> the device's unit -> the signal's unit, and back the same way.
 
@@ -57,6 +57,15 @@ OPCUA_TYPES: Final[Mapping[str, RawType]] = {
     "double": RawType("d", 0),
 }
 """The built-in types of OPC 10000-6, 5.1.2 that hold a number."""
+BACNET_TYPES: Final[Mapping[str, RawType]] = {
+    "real": RawType("f", 0),
+    "double": RawType("d", 0),
+    "integer": RawType("i", 0, -(2**31), 2**31 - 1),
+    "unsigned": RawType("I", 0, 0, 2**32 - 1),
+    "binary": RawType("B", 0, 0, 1),
+}
+"""What the present value of a BACnet object may be (ASHRAE 135, 12); each object type has one of them."""
+_TYPES: Final = {"modbus": MODBUS_TYPES, "opcua": OPCUA_TYPES, "bacnet": BACNET_TYPES}
 WORD_ORDERS: Final = ("ABCD", "CDAB", "BADC", "DCBA")
 
 _FLOAT32_MAX: Final = (2 - 2**-23) * 2.0**127
@@ -65,7 +74,7 @@ _COUNTED: Final = (Kind.COUNT, Kind.STATE, Kind.TIME)
 
 def raw_type(point: Point) -> RawType:
     """Returns the point's type on the wire."""
-    return (MODBUS_TYPES if point.protocol == "modbus" else OPCUA_TYPES)[point.type]
+    return _TYPES[point.protocol][point.type]
 
 
 def nothing_of(point: Point) -> int | None:
@@ -114,17 +123,17 @@ def raw_of(point: Point, value: float) -> float:
     whole = round(raw)
     if not held.low <= whole <= held.high or whole == nothing_of(point):
         raise ValueError(f"{point.signal} = {value}: raw {whole} is outside of {point.type}")
-    if point.enumeration and whole not in point.enumeration:
+    if point.enumeration and from_device(point, whole) not in point.enumeration:
         raise ValueError(f"{point.signal} = {value}: the codes are {', '.join(f'{c}={n}' for c, n in point.enumeration.items())}")
     return whole
 
 
 def value_of(point: Point, raw: float) -> float | None:
     """Returns a raw number in the signal's own unit, or None where it says nothing: not finite, "not measured", or a code that is not listed."""
-    if not math.isfinite(raw) or raw == nothing_of(point) or (point.enumeration and raw not in point.enumeration):
+    if not math.isfinite(raw) or raw == nothing_of(point):
         return None
     value = from_device(point, raw)
-    return value if math.isfinite(value) else None
+    return value if math.isfinite(value) and (not point.enumeration or value in point.enumeration) else None
 
 
 def resolution(point: Point) -> float:

@@ -56,6 +56,8 @@ def _devices(site: Site, points: Points) -> Iterator[str]:
 
 
 def _endpoint(device: Device) -> str:
+    if device.protocol == "bacnet":
+        return f"bacnet-ip://{device.host}:{device.port} device {device.instance}"
     return f"opc.tcp://{device.host}:{device.port}{device.path}" if device.protocol == "opcua" else f"modbus-tcp://{device.host}:{device.port}"
 
 

@@ -27,7 +27,7 @@ class Point:
     """
 
     signal: str
-    protocol: Literal["modbus", "opcua"]
+    protocol: Literal["modbus", "opcua", "bacnet"]
     device: str
     address: str
     type: str
@@ -46,6 +46,7 @@ class Point:
     read: str = ""  # poll, subscribe, or empty for what the device does
     sampling_s: float | None = None  # of a subscribed point; None for what the device does
     queue_size: int | None = None
+    priority: int = 14  # of commands to a BACnet object
 
     @property
     def parts(self) -> Parts:

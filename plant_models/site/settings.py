@@ -186,8 +186,7 @@ class _Reader:
             return
         seen = "missing" if error["type"] == "missing" else shown(error["input"])
         allowed = hint_at(hint, inside)
-        later = "" if error["input"] != "bacnet" else " (bacnet is not supported yet)"
-        self._refuse((*path, *inside), seen, (error["msg"] if allowed is None else in_words(allowed)) + later)
+        self._refuse((*path, *inside), seen, error["msg"] if allowed is None else in_words(allowed))
 
     def _refuse(self, path: tuple[Any, ...], seen: str, allowed: str) -> None:
         self._refused.add(path[0])

@@ -7,12 +7,12 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
-from plant_models.site.address import ModbusAddress, OpcuaAddress, parse_modbus_address, parse_opcua_address
-from plant_models.site.codec import MODBUS_TYPES, OPCUA_TYPES, WORD_ORDERS
+from plant_models.site.address import BacnetAddress, ModbusAddress, OpcuaAddress, parse_bacnet_address, parse_modbus_address, parse_opcua_address
+from plant_models.site.codec import BACNET_TYPES, MODBUS_TYPES, OPCUA_TYPES, WORD_ORDERS, RawType
 from plant_models.site.opcua import QUEUE_MOST
 from plant_models.site.points import Point, WriteClass
 from plant_models.site.problems import Problem, shown
@@ -40,9 +40,14 @@ COLUMNS: Final = (
 OPTIONAL: Final = ("read", "sampling_s", "queue_size")  # how a server sends a point by itself; a table without them is complete
 PLACEHOLDER: Final = "?"
 """Begins what a draft has in place of a signal that nobody has named yet."""
-_Protocol: TypeAlias = Literal["modbus", "opcua"]
+_Protocol: TypeAlias = Literal["modbus", "opcua", "bacnet"]
 _Access: TypeAlias = Literal["r", "w", "rw"]
-_PROTOCOLS: Final = ("modbus", "opcua")
+PROTOCOLS: Final = ("modbus", "opcua", "bacnet")
+_Place: TypeAlias = ModbusAddress | OpcuaAddress | BacnetAddress
+_PARSERS: Final[Mapping[str, Callable[[str], _Place]]] = {"modbus": parse_modbus_address, "opcua": parse_opcua_address, "bacnet": parse_bacnet_address}
+_TYPES: Final = {"modbus": MODBUS_TYPES, "opcua": OPCUA_TYPES, "bacnet": BACNET_TYPES}
+PRIORITY_DEFAULT: Final = 14
+_PRIORITIES: Final = range(13, 17)  # ASHRAE 135, 19.2: those before belong to life safety, machines' own protection, minimum on/off times and operators
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _FINITE: Final = 'a finite number with a decimal point, such as "0.1"'
 _CODES: Final = {"machine_state": MachineState, "economiser_state": EconomiserState}
@@ -57,7 +62,7 @@ class Row:
     line: int
     cells: Mapping[str, str]
     parts: Parts | None = None
-    place: ModbusAddress | OpcuaAddress | None = None
+    place: _Place | None = None
     registers: int = 1
     point: Point | None = None
     problems: list[Problem] = field(default_factory=list)
@@ -151,11 +156,11 @@ def _point(row: Row) -> Point | None:
     if low is not None and high is not None and low >= high:
         row.refuse("plausible_low", f"less than plausible_high, which is {high:g}")
     _check_sampling(row)
-    if row["write_class"] not in list(WriteClass):
-        row.refuse("write_class", "volatile, eeprom, or empty where it is not known (then treated as eeprom)")
+    write_class, priority = _check_write_class(row)
     if row.problems or scale is None or offset is None:
         return None
-    checked = _Checked(cast(_Protocol, row["protocol"]), scale, offset, cast(_Access, row["access"]), stale_after_s, low, high, enumeration)
+    protocol, access = cast(_Protocol, row["protocol"]), cast(_Access, row["access"])
+    checked = _Checked(protocol, scale, offset, access, stale_after_s, low, high, enumeration, write_class, priority)
     return _built(row, checked)
 
 
@@ -170,6 +175,8 @@ class _Checked(NamedTuple):
     plausible_low: float | None
     plausible_high: float | None
     enumeration: Mapping[int, str]
+    write_class: WriteClass
+    priority: int
 
 
 def _built(row: Row, checked: _Checked) -> Point:
@@ -180,7 +187,6 @@ def _built(row: Row, checked: _Checked) -> Point:
         type=row["type"],
         word_order=row["word_order"],
         unit=row["unit"],
-        write_class=WriteClass(row["write_class"]),
         tags=row["tags"],
         line=row.line,
         read=row["read"],
@@ -219,28 +225,55 @@ def _check_signal(row: Row) -> None:
 
 
 def _check_protocol(row: Row) -> bool:
-    if row["protocol"] in _PROTOCOLS:
+    if row["protocol"] in PROTOCOLS:
         return True
-    later = " (bacnet is not supported yet)" if row["protocol"] == "bacnet" else ""
-    row.refuse("protocol", f"{', '.join(_PROTOCOLS)}{later}")
+    row.refuse("protocol", ", ".join(PROTOCOLS))
     return False
 
 
+def _check_write_class(row: Row) -> tuple[WriteClass, int]:
+    """Returns how the point stands writing, and the priority of its commands; the latter only BACnet has."""
+    words = row["write_class"].split()
+    classes = [w for w in words if not w.startswith("priority=")]
+    priorities = [w.removeprefix("priority=") for w in words if w.startswith("priority=")]
+    bacnet = row["protocol"] == "bacnet"
+    if len(classes) > 1 or (classes and classes[0] not in list(WriteClass)) or len(priorities) > bacnet:
+        also = "; with or without priority=13 .. priority=16" if bacnet else ""
+        row.refuse("write_class", f"volatile, eeprom, or empty where it is not known (then treated as eeprom){also}")
+        return WriteClass.UNKNOWN, PRIORITY_DEFAULT
+    write_class = WriteClass(classes[0] if classes else "")
+    if priorities and priorities[0] not in map(str, _PRIORITIES):
+        row.refuse("write_class", "priority=13 .. priority=16: the ones before are those of operators, machines and life safety")
+        return write_class, PRIORITY_DEFAULT
+    return write_class, int(priorities[0]) if priorities else PRIORITY_DEFAULT
+
+
 def _check_type_and_place(row: Row) -> None:
-    modbus = row["protocol"] == "modbus"
-    types = MODBUS_TYPES if modbus else OPCUA_TYPES
+    types: Mapping[str, RawType] = _TYPES[row["protocol"]]
     raw = types.get(row["type"])
     if raw is None:
         row.refuse("type", ", ".join(types))
     try:
-        place = parse_modbus_address(row["address"]) if modbus else parse_opcua_address(row["address"])
+        place = _PARSERS[row["protocol"]](row["address"])
     except ValueError as error:
         row.refuse("address", str(error))
         return
     row.registers = 1 if raw is None else raw.registers
     if isinstance(place, ModbusAddress) and not _fits(row, place, row["type"] if raw else None):
         return
+    if isinstance(place, BacnetAddress) and not _fits_object(row, place, raw is not None):
+        return
     row.place = place
+
+
+def _fits_object(row: Row, place: BacnetAddress, typed: bool) -> bool:
+    if "w" in row["access"] and not place.writable:
+        row.refuse("address", "an output or a value where access has w: an input is measured")
+    elif typed and row["type"] != place.held:
+        row.refuse("type", f"{place.held}, which the present value of {place.object_type} is")
+    else:
+        return True
+    return False
 
 
 def _fits(row: Row, place: ModbusAddress, raw_type: str | None) -> bool:
@@ -258,9 +291,9 @@ def _fits(row: Row, place: ModbusAddress, raw_type: str | None) -> bool:
 def _check_word_order(row: Row) -> None:
     raw = MODBUS_TYPES.get(row["type"])
     order = row["word_order"]
-    if row["protocol"] == "opcua":
+    if row["protocol"] != "modbus":
         if order:
-            row.refuse("word_order", "empty: OPC UA has its own")
+            row.refuse("word_order", f"empty: {'OPC UA' if row['protocol'] == 'opcua' else 'BACnet'} has its own")
     elif raw is not None and raw.registers > 1:
         if order not in WORD_ORDERS:
             row.refuse("word_order", f"{', '.join(WORD_ORDERS)} for type {row['type']}")
@@ -305,8 +338,9 @@ def _check_enumeration(row: Row, scale: float | None, offset: float | None) -> d
         row.refuse("unit", f"enum:{'|'.join(f'{code}={name}' for code, name in vocabulary.items())}, or some of these")
     if scale not in (None, 0.0, 1.0):  # 0 is refused for every row
         row.refuse("scale", "1: the codes of an enumeration are not converted")
-    if offset not in (None, 0.0):
-        row.refuse("offset", "0: the codes of an enumeration are not converted")
+    counted_from_1 = isinstance(row.place, BacnetAddress) and row.place.object_type.startswith("multi-state")
+    if offset not in (None, 0.0) and not (counted_from_1 and offset == -1.0):
+        row.refuse("offset", f"0{' or -1 (states count from 1)' if counted_from_1 else ''}: the codes of an enumeration are not converted")
     return names
 
 

@@ -100,7 +100,7 @@ class Device:
     """One peer on the wire."""
 
     __pydantic_config__ = _STRICT
-    protocol: Literal["modbus", "opcua"]
+    protocol: Literal["modbus", "opcua", "bacnet"]
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 502
     path: str = "/"  # of an OPC UA endpoint
@@ -109,6 +109,10 @@ class Device:
     read: Literal["poll", "subscribe"] = "poll"  # of an OPC UA device; points.csv may say otherwise of a point
     opcua: OpcUa = field(default_factory=OpcUa)
     settle_s: Annotated[float, Field(ge=0, le=60)] = 0.0  # from a write until the device shows it, in plant time
+    instance: Annotated[int, Field(ge=0, le=4194302)] | None = None  # of a BACnet device
+    local_host: str = ""  # address of our own that BACnet is spoken from; empty: that of the interface that leads to the device
+    local_port: Annotated[int, Field(ge=0, le=65535)] = 0  # UDP port of our own for BACnet; 0: any free one
+    cov_lifetime_s: Annotated[int, Field(ge=0, le=86400)] = 0  # of a BACnet subscription to changes of value; 0: polled only
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ from plant_models.site.address import parse_modbus_address
 from plant_models.site.codec import decode, encode
 from plant_models.site.points import Point, WriteClass
 from plant_models.site.topology import Device
+from tests.controller.fieldbus.bacnet_server import contract_parts
+from tests.controller.fieldbus.values import MemoryValues
 
 URI = "urn:test:air"
 TIMEOUT_S = 0.6
@@ -286,17 +288,6 @@ async def proxy_of() -> AsyncIterator[Callable[[int], Awaitable[Proxy]]]:
 
 
 @dataclass
-class MemoryValues:
-    values: dict[str, float | None] = field(default_factory=dict)
-
-    def read(self, signal: str) -> float | None:
-        return self.values.get(signal, 0.0)
-
-    def write(self, signal: str, value: float) -> None:
-        self.values[signal] = value
-
-
-@dataclass
 class Rig:
     """One device of any protocol under the contract: its bus, its points, and hands to set, see and break them."""
 
@@ -308,6 +299,8 @@ class Rig:
     refuse: Callable[[str], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
     start: Callable[[], Awaitable[None]]
+    beyond: float = 4000.0
+    """A value that the setpoint's type cannot hold."""
 
 
 TEMPERATURE, SETPOINT, STATE, FAN = "plant.chws_temp_c", "plant.chws_setpoint_c.request", "ch-1.machine_state", "hall-a.crah_fan_setpoint_pct.request"
@@ -364,6 +357,11 @@ async def _opcua_rig(server_of: Callable[[Sequence[Point]], Awaitable[OpcUaServe
     return Rig(bus, points, put, get, server.delete, refuse, server.stop, server.start), leave_running
 
 
+async def _bacnet_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
+    parts, server = await contract_parts({TEMPERATURE: "analog-input:1", SETPOINT: "integer-value:10", STATE: "multi-state-value:3", FAN: "analog-value:31"})
+    return Rig(**parts, beyond=4e9), server.stop
+
+
 async def _memory_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
     points = opcua_points()
     site = MemoryValues()
@@ -390,10 +388,10 @@ async def _memory_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
     return Rig(bus, points, put, get, kill, refuse, stop, start), stop
 
 
-@pytest_asyncio.fixture(params=["modbus", "opcua", "memory"], loop_scope="module")
+@pytest_asyncio.fixture(params=["modbus", "opcua", "bacnet", "memory"], loop_scope="module")
 async def rig(request: pytest.FixtureRequest, opcua_server_of: Callable[[Sequence[Point]], Awaitable[OpcUaServer]]) -> AsyncIterator[Rig]:
     """A device of each protocol in turn, running; the bus is not open yet."""
-    made = {"modbus": _modbus_rig, "memory": _memory_rig, "opcua": lambda: _opcua_rig(opcua_server_of)}
+    made = {"modbus": _modbus_rig, "memory": _memory_rig, "bacnet": _bacnet_rig, "opcua": lambda: _opcua_rig(opcua_server_of)}
     built, shutdown = await made[request.param]()
     yield built
     await built.bus.close()

@@ -1,4 +1,4 @@
-"""What every fieldbus must do, whatever its protocol: the same tests against Modbus TCP, OPC UA and the bus in memory."""
+"""What every fieldbus must do, whatever its protocol: the same tests against Modbus TCP, OPC UA, BACnet/IP and the bus in memory."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def test_a_refused_write_changes_nothing_and_takes_no_other_with_it(rig: A
 async def test_a_value_that_the_type_cannot_hold_is_refused_unsent(rig: Any) -> None:
     await put_all(rig)
     await rig.bus.open()
-    for value in (4000.0, -4000.0, math.nan, math.inf):
+    for value in (rig.beyond, -rig.beyond, math.nan, math.inf):
         assert dict(await rig.bus.write([(rig.points[SETPOINT], value)])) == {SETPOINT: Outcome.REFUSED}
         assert await rig.get(SETPOINT) == pytest.approx(10.0)
 
@@ -140,6 +140,28 @@ async def test_concurrent_calls_get_their_own_answers(rig: Any) -> None:
     for points_asked, raws in zip(asked, answers, strict=True):
         expected = {TEMPERATURE: 9.5, SETPOINT: pytest.approx(10.0), STATE: 2.0, FAN: 75.0}
         assert {s: r.value for s, r in raws.items()} == {p.signal: expected[p.signal] for p in points_asked}
+
+
+async def test_what_is_released_is_held_by_the_device_no_more_and_may_be_released_again(rig: Any) -> None:
+    await put_all(rig)
+    await rig.bus.open()
+    points = [rig.points[SETPOINT], rig.points[FAN]]
+    await rig.bus.write([(rig.points[SETPOINT], 8.0), (rig.points[FAN], 50.0)])
+    for _ in range(2):
+        released = await rig.bus.release(points)
+        assert set(released.values()) <= {Outcome.VERIFIED}
+        for point in points:
+            expected = {SETPOINT: 10.0, FAN: 75.0} if point.signal in released else {SETPOINT: 8.0, FAN: 50.0}
+            assert await rig.get(point.signal) == pytest.approx(expected[point.signal])
+    assert dict(await rig.bus.release(())) == {}
+
+
+async def test_a_release_towards_a_dead_device_is_no_success(rig: Any) -> None:
+    await rig.stop()
+    await rig.bus.open()
+    released = await rig.bus.release([rig.points[FAN]])
+    assert set(released.values()) <= {Outcome.UNREACHABLE}
+    await rig.start()
 
 
 async def test_closing_leaves_nothing_behind_and_may_be_repeated(rig: Any) -> None:

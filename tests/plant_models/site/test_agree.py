@@ -123,7 +123,7 @@ def test_a_refused_machine_is_reported_once_not_at_all_its_points(spoil: Spoil) 
         ("[[hall]]", "[[halls]]"),
         ("[device.air]", "[devices.air]"),
         ("low = 6", 'low = "cold"'),
-        ('protocol = "opcua"', 'protocol = "bacnet"'),
+        ('protocol = "opcua"', 'protocol = "dnp3"'),
     ],
 )
 def test_one_mistake_in_a_section_is_one_message(spoil: Spoil, old: str, new: str) -> None:

@@ -28,7 +28,7 @@ Load = Callable[..., LoadedSite]
         ("[money]\npeak_hours_local = [1]", "money.peak_hours_local[1]", "missing", "a whole number"),
         ("[persistence]\ndirectory = 3", "persistence.directory", "3", "a path"),
         ('[device."Plc 2"]\nprotocol = "modbus"', "device.Plc 2", "'Plc 2'", "lower-case letters"),
-        ('[device.gate]\nprotocol = "bacnet"', "device.gate.protocol", "'bacnet'", "modbus, opcua (bacnet is not supported yet)"),
+        ('[device.gate]\nprotocol = "dnp3"', "device.gate.protocol", "'dnp3'", "modbus, opcua, bacnet"),
         ("[device.gate]\nport = 502", "device.gate.protocol", "missing", "modbus, opcua"),
         ("[[pump]]", "pump[number 1].name", "missing", "lower-case letters"),
         ('[pump]\nname = "p"', "pump", "{'name': 'p'}", "[[pump]]"),

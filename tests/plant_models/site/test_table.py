@@ -27,7 +27,7 @@ AIR = "hall-a-r01.rack_inlet_c,opcua,air,nsu=urn:site:air;s=R1,float,,1,0,degC,r
         (TEMPERATURE, "plant.chws_temp_c", "plant.chws_setpoint_c", 2, "signal", "chws_setpoint_c", ".request, .effective, .authority"),
         (TEMPERATURE, "plant.chws_temp_c", "plant.chws_temp_c.request", 2, "signal", "request", "only a setpoint has a role"),
         (TEMPERATURE, "plant.chws_temp_c", "ch-9.chws_temp_c", 2, "signal", "'ch-9'", "ch-1"),
-        (TEMPERATURE, "modbus", "bacnet", 2, "protocol", "bacnet", "modbus, opcua (bacnet is not supported yet)"),
+        (TEMPERATURE, "modbus", "dnp3", 2, "protocol", "dnp3", "modbus, opcua, bacnet"),
         (TEMPERATURE, "modbus", "Modbus", 2, "protocol", "Modbus", "modbus, opcua"),
         (TEMPERATURE, "plc", "plcc", 2, "device", "'plcc'", "air, plc"),
         (TEMPERATURE, "plc", "", 2, "device", "''", "air, plc"),
