@@ -126,7 +126,9 @@ class Rig:
     async def answering(self, signal: str = "bas.heartbeat") -> None:
         """Waits in wall time until a point can be read again; plant time stands still."""
         async with asyncio.timeout(30):
-            while (await self.plant.read([signal])).readings[signal].status is not Status.GOOD:
+            while True:
+                if (await self.plant.read([signal])).readings[signal].status is Status.GOOD:
+                    return
                 await asyncio.sleep(0.02)
 
     def engage(self) -> None:

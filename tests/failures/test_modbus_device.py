@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal as os_signal
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
 
@@ -189,7 +190,7 @@ async def test_a_register_that_wears_is_spared(wired: Make) -> None:
     hours = 2.0
     await small.run(60 * hours)
     values = [value for _, signal, value in small.requests() if signal == SUPPLY_REQUEST]
-    relaxing = [after for before, after in zip(values, values[1:], strict=False) if after > before]
+    relaxing = [after for before, after in pairwise(values) if after > before]
     assert 0 < len(relaxing) <= BURST + WRITES_PER_H * hours
     assert small.authority() is Authority.REMOTE
     assert small.shown(f"{SUPPLY}.effective") == pytest.approx(values[-1], abs=0.05), "what was asked for last is in force"
@@ -244,5 +245,7 @@ async def test_a_stopped_process_behind_an_open_connection_is_missing_and_found_
 
 async def _until(bus: ModbusBus, point: Point, status: Status) -> None:
     async with asyncio.timeout(30):
-        while (await bus.read([point]))[point.signal].status is not status:
+        while True:
+            if (await bus.read([point]))[point.signal].status is status:
+                return
             await asyncio.sleep(0.02)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 import plant_models.reduced
+from plant_models.reduced.hall import coil_effectiveness
 from plant_models.reduced.model import WETBULB, drift_of, layout_of, respond
 from plant_models.reduced.nameplate import from_name_plate
 from plant_models.reduced.parameters import ReducedParameters
@@ -129,3 +130,9 @@ def test_nothing_of_the_reduced_model_or_the_optimiser_reads_the_true_parameters
         assert "plant_file" not in text, path
         assert "plant_models.simulator" not in text, path
         assert "plant_models.components" not in text, path
+
+
+def test_a_coil_without_air_and_water_reaches_nothing(parameters: ReducedParameters) -> None:
+    hall = next(iter(parameters.halls.values()))
+    assert coil_effectiveness(hall, 0.0, 0.0) == 0.0
+    assert coil_effectiveness(hall, 0.5, 20.0) > 0.0
