@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from hil.rig import rig_of
 from hil.scenarios import hand_back
 from hil.scores import too_fast
 from plant_models.simulator.conditions import Conditions
+from safety.modes import Stage
 
 SMALL = Path(__file__).parents[2] / "config" / "small"
 
@@ -37,3 +41,31 @@ async def test_a_daemon_takes_charge_over_the_wire_and_hands_back(resets_only: P
         result = rig.result("test", 0)
         assert result["passed"]
         assert result["energy_kwh"]["facility_total"] > result["energy_kwh"]["it_without_fans"] > 0
+
+
+async def test_a_daemon_in_shadow_sends_no_write_and_records_what_it_would_have(resets_only: Path, tmp_path: Path) -> None:
+    """The device side is watched, not the daemon: every write request that reaches it counts, heartbeat and clock included."""
+    state = tmp_path / "state"
+    async with rig_of(resets_only, Conditions(), state, stage="shadow") as rig:
+        await rig.daemon.start()
+        await rig.run(0.7, lambda: len(records(state)) >= 3 or not rig.daemon.alive)
+        assert rig.daemon.alive, rig.daemon.tail()
+        assert not rig.watch.seen
+        assert not rig.now.remote
+    recorded = records(state)
+    assert len(recorded) >= 3
+    assert all(record["given"]["stage"] == Stage.SHADOW and record["decision"]["command"]["writes"] == {} for record in recorded)
+    assert any(record["decision"]["would_write"] for record in recorded)
+
+
+def records(state: Path) -> list[dict[str, Any]]:
+    journals = list(state.rglob("journal.sqlite"))
+    if not journals:
+        return []
+    db = sqlite3.connect(f"{journals[0].as_uri()}?mode=ro", uri=True)
+    try:
+        return [json.loads(text) for (text,) in db.execute("SELECT record FROM cycle ORDER BY cycle")]
+    except sqlite3.OperationalError:  # not made yet
+        return []
+    finally:
+        db.close()
