@@ -11,7 +11,7 @@ from controller.forecast import PRICE, Forecaster, ForecastMemory
 from plant_models.site.load import load_site
 from safety.records import Forecast, Measurements
 
-SITE = load_site(Path(__file__).parents[2] / "config" / "reference-a", {}).site
+SITE = load_site(Path(__file__).parents[3] / "config" / "reference-a", {}).site
 LOAD = "hall-a.it_load_kw"
 HOUR_S = 3600.0
 DAY_S = 86400.0
