@@ -23,6 +23,8 @@ MORE_COOLING: Final[Mapping[str, Direction]] = {
     "crah_supply_setpoint_c": Direction.LOWER,
     "crah_fan_setpoint_pct": Direction.HIGHER,
     "tcs_setpoint_c": Direction.LOWER,
+    "tcs_dp_setpoint_kpa": Direction.HIGHER,
+    "fws_setpoint_c": Direction.LOWER,
 }
 """The direction of each setpoint quantity that means more cooling."""
 
@@ -88,6 +90,18 @@ SETPOINT_DEFAULTS: Final[Mapping[str, SetpointLimits]] = {
         high=50.0,  # ASHRAE TC 9.9 2024, class S50; the loop's own class narrows it
         raise_per_min=1.0,  # OCP liquid cooling guidance: 1 K/min
         lower_per_min=1.0,  # OCP liquid cooling guidance: 1 K/min
+    ),
+    "tcs_dp_setpoint_kpa": SetpointLimits(
+        low=30.0,  # engineering value: a quarter of design flow where racks lose 300 kPa
+        high=620.0,  # Open Compute Project, CDU white paper 2026: most external head
+        raise_per_min=60.0,  # engineering value: within a CDU pump's 30 s over its range
+        lower_per_min=20.0,  # engineering value: a third of that, processors answer in seconds
+    ),
+    "fws_setpoint_c": SetpointLimits(
+        low=10.0,  # engineering value: below W17 a chilled-water plant serves
+        high=50.0,  # ASHRAE TC 9.9 2024, class W+ of today's loops; the loop's own class narrows it
+        raise_per_min=1.0,  # as the technology water behind it
+        lower_per_min=1.0,  # as the technology water behind it
     ),
 }
 """Absolute limits of each setpoint quantity."""

@@ -140,6 +140,18 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
         Quantity("tcs_return_temp_c", _T, "technology water return temperature"),
         Quantity("tcs_setpoint_c", _T, "setpoint of the technology water supply temperature"),
         Quantity("cdu_flow_kgs", _F, "technology water flow of a CDU"),
+        Quantity("tcs_dp_kpa", _P, "differential pressure of technology water at the worst rack of a hall"),
+        Quantity("tcs_dp_setpoint_kpa", _P, "setpoint of the technology water differential pressure"),
+        Quantity("fws_supply_temp_c", _T, "facility water supply temperature, of a loop or leaving one of its machines"),
+        Quantity("fws_return_temp_c", _T, "facility water return temperature"),
+        Quantity("fws_setpoint_c", _T, "setpoint of the facility water supply temperature"),
+        Quantity("fws_flow_kgs", _F, "facility water flow, of a loop or through a CDU"),
+        Quantity("fws_dp_kpa", _P, "facility water differential pressure at the remote sensor"),
+        Quantity("cdu_valve_pct", _S, "position of a CDU's facility water valve"),
+        Quantity("filter_dp_kpa", _P, "pressure lost in a CDU's filter"),
+        Quantity("leak_state", Kind.STATE, "1 while a leak detector is wet"),
+        Quantity("pad_state", Kind.STATE, "1 while a dry cooler's adiabatic pads are wet"),
+        Quantity("it_power_cap_kw", _W, "power that the IT side allows all racks of a hall"),
         # outside and electrical
         Quantity("oa_drybulb_c", _T, "outside dry bulb"),
         Quantity("oa_wetbulb_c", _T, "outside wet bulb"),
@@ -161,6 +173,7 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
 
 SYSTEM_WORDS: Final[frozenset[str]] = frozenset({"heartbeat", "owner_id", "mode", "stage", "alarm"})
 
+_SUPPLIES: Final[Mapping[str, str]] = {"tcs_setpoint_c": "tcs_supply_temp_c", "fws_setpoint_c": "fws_supply_temp_c"}
 _EQUIPMENT: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -211,7 +224,7 @@ def measurement_of(setpoint: str) -> str:
     """Returns the measurement that a setpoint steers: ``plant.chws_setpoint_c`` -> ``plant.chws_temp_c``."""
     equipment, _, name = setpoint.partition(".")
     plain = name.replace("_setpoint", "")
-    measured = plain if plain in QUANTITIES else name.replace("_setpoint_c", "_temp_c").replace("tcs_temp_c", "tcs_supply_temp_c")
+    measured = plain if plain in QUANTITIES else _SUPPLIES.get(name, name.replace("_setpoint_c", "_temp_c"))
     if measured not in QUANTITIES:
         raise ValueError(f"{setpoint!r} has no measurement in the vocabulary")
     return f"{equipment}.{measured}"

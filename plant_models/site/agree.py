@@ -8,6 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from plant_models.site.address import ModbusAddress
+from plant_models.site.agree_liquid import liquid_problems
 from plant_models.site.opcua import joint_opcua_problems, opcua_problems
 from plant_models.site.problems import Problem, shown
 from plant_models.site.settings import FILE, Draft
@@ -17,7 +18,7 @@ from safety.signals import Role, parse
 
 WELL_KNOWN: Final = ("bas", "daemon", "weather", "site")
 """Equipment that every site may have points of: the two systems, the outside air, and the facility as a whole."""
-_MACHINES: Final = ("hall", "chiller", "tower", "pump", "economiser")
+_MACHINES: Final = ("hall", "chiller", "tower", "pump", "economiser", "facility_loop", "cdu", "dry_cooler", "trim_chiller")
 _CLOCK: Final = "bas.clock_s"
 _MODBUS_PORT: Final = 502
 _PLACE: Final = {"opcua": "a node", "bacnet": "an object"}
@@ -26,7 +27,7 @@ _PLACE: Final = {"opcua": "a node", "bacnet": "an object"}
 def equipment_of(site: Site) -> tuple[str, ...]:
     """Returns every equipment name that a signal of the site may have, in the site's order; a name given twice stands there twice."""
     rows = chain.from_iterable((hall.name, *hall.rows) for hall in site.hall)
-    others = (machine.name for kind in ("chiller", "tower", "pump", "economiser") for machine in getattr(site, kind))
+    others = (machine.name for kind in _MACHINES if kind != "hall" for machine in getattr(site, kind))
     return (*WELL_KNOWN, *(plant.name for plant in site.plant), *rows, *others)
 
 
@@ -46,7 +47,7 @@ def site_problems(draft: Draft) -> list[Problem]:
     if not refused & {"site"}:
         found += _time_zone(site.site.time_zone)
     found += opcua_problems(site)
-    return [*found, *_bacnet(site), *_ordered(site), *_names(site), *_plants(draft), *_setpoints(draft)]
+    return [*found, *_bacnet(site), *_ordered(site), *_names(site), *_plants(draft), *liquid_problems(draft), *_setpoints(draft)]
 
 
 def _bacnet(site: Site) -> Iterator[Problem]:
@@ -94,6 +95,7 @@ def _time_zone(name: str) -> Iterator[Problem]:
 def _ordered(site: Site) -> Iterator[Problem]:
     """Yields where a lower bound is not below its upper bound."""
     pairs: list[tuple[str, Any, str, str]] = [(f"plant[{p.name}]", p, "chw_dp_min_kpa", "chw_dp_max_kpa") for p in site.plant]
+    pairs += [(f"hall[{h.name}].liquid", h.liquid, "dp_min_kpa", "dp_max_kpa") for h in site.hall if h.liquid]
     for chiller in site.chiller:
         pairs += [(f"chiller[{chiller.name}]", chiller, f"{of}_min_{unit}", f"{of}_max_{unit}") for of, unit in (("lift", "k"), ("chws", "c"))]
     for at, table, low, high in pairs:
@@ -110,9 +112,14 @@ def _names(site: Site) -> Iterator[Problem]:
 
 def _plants(draft: Draft) -> Iterator[Problem]:
     known = {plant.name for plant in draft.site.plant}
-    for kind in _MACHINES:
+    for kind in ("hall", "chiller", "tower", "pump", "economiser"):
         for machine in getattr(draft.site, kind):
-            if machine.plant is not None and machine.plant not in known | draft.dropped and "plant" not in draft.lost:
+            if (
+                getattr(machine, "serves", None) != "fws"
+                and machine.plant is not None
+                and machine.plant not in known | draft.dropped
+                and "plant" not in draft.lost
+            ):
                 yield Problem(f"{FILE}: {kind}[{machine.name}].plant", shown(machine.plant), f"a declared plant: {_listed(known)}")
 
 

@@ -46,6 +46,19 @@ def _topology(site: Site) -> Iterator[str]:
         racks = f"{hall.row_count} rows of {hall.racks_per_row} racks"
         served = f", served by {hall.plant}" if hall.plant else ""
         yield f"hall {hall.name}: {hall.it_capacity_kw:g} kW IT, {racks}, {hall.crah_count} CRAHs, class {hall.inlet_class}{served}"
+        if hall.liquid:
+            units = [cdu for cdu in site.cdu if cdu.hall == hall.name]
+            yield f"  {100 * hall.liquid.fraction:g} % to technology water of class {hall.liquid.tcs_class}, {hall.liquid.flow_kgs:g} kg/s at design"
+            yield f"  {len(units)} CDUs: {', '.join(cdu.name for cdu in units)} ({sum(cdu.heat_kw for cdu in units):g} kW together)"
+    for loop in site.facility_loop:
+        glycol = f", {100 * loop.glycol_share:g} % glycol" if loop.glycol_share else ""
+        yield f"facility loop {loop.name}: class {loop.fws_class}, {loop.flow_kgs:g} kg/s at design, {loop.volume_m3:g} m3{glycol}"
+        for group in (pump for pump in site.pump if pump.plant == loop.name):
+            yield f"  {group.count} {group.serves} pumps in group {group.name}: {group.flow_kgs:g} kg/s and {group.power_kw:g} kW each"
+        for cooler in (cooler for cooler in site.dry_cooler if cooler.loop == loop.name):
+            yield f"  dry cooler {cooler.name}: {cooler.heat_kw:g} kW at {cooler.air_c:g} degC air{', with pads' if cooler.pads else ''}"
+        for trim in (trim for trim in site.trim_chiller if trim.loop == loop.name):
+            yield f"  trim chiller {trim.name}: {trim.capacity_kw:g} kW"
 
 
 def _devices(site: Site, points: Points) -> Iterator[str]:

@@ -97,6 +97,12 @@ def _of_machines(site: Site, name: str) -> SetpointLimits:
         ranges = [(c.chws_min_c, c.chws_max_c) for c in site.chiller if parts.equipment in (c.name, c.plant)]
     elif parts.quantity.name == _DP:
         ranges = [(p.chw_dp_min_kpa, p.chw_dp_max_kpa) for p in site.plant if parts.equipment == p.name]
+    elif parts.quantity.name == "tcs_setpoint_c":
+        ranges = [(default.low, h.liquid.tcs_max_c) for h in site.hall if h.liquid and parts.equipment == h.name]
+    elif parts.quantity.name == "tcs_dp_setpoint_kpa":
+        ranges = [(h.liquid.dp_min_kpa, h.liquid.dp_max_kpa) for h in site.hall if h.liquid and parts.equipment == h.name]
+    elif parts.quantity.name == "fws_setpoint_c":
+        ranges = [(default.low, loop.fws_max_c) for loop in site.facility_loop if parts.equipment == loop.name]
     low, high = max([default.low, *(low for low, _ in ranges)]), min([default.high, *(high for _, high in ranges)])
     return replace(default, low=low, high=high) if low <= high else default
 

@@ -13,12 +13,10 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from plant_models.site.keys import Celsius, Name, NonNegative, Positive
+from plant_models.site.liquid import Cdu, DryCooler, FacilityLoop, LiquidCooling, TrimChiller
 from plant_models.site.opcua import OpcUa
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Celsius = Annotated[float, Field(ge=-40, le=120, allow_inf_nan=False)]
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
@@ -117,7 +115,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Hall:
-    """An air-cooled hall with its CRAH group; its rows are named ``<hall>-r01`` and so on."""
+    """A hall with its CRAH group, which cools all of its heat or what technology water leaves of it; its rows are named ``<hall>-r01`` and so on."""
 
     __pydantic_config__ = _STRICT
     name: Name
@@ -130,6 +128,17 @@ class Hall:
     inlet_class: Literal["A1", "A2", "A3", "A4"] = "A1"
     tape: bool = False
     dry_coil: bool = False  # coils or uninsulated pipes must stay above the room's dew point too
+    liquid: LiquidCooling | None = None
+
+    @property
+    def liquid_capacity_kw(self) -> float:
+        """Returns the IT power at full utilisation that technology water takes [kW]."""
+        return self.it_capacity_kw * self.liquid.fraction if self.liquid else 0.0
+
+    @property
+    def air_capacity_kw(self) -> float:
+        """Returns the IT power at full utilisation that the hall's air takes [kW]."""
+        return self.it_capacity_kw - self.liquid_capacity_kw
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -169,12 +178,12 @@ class Tower:
 
 @dataclass(frozen=True)
 class PumpGroup:
-    """Equal pumps in parallel: chilled water (``chw``) or condenser water (``cw``)."""
+    """Equal pumps in parallel: chilled water (``chw``), condenser water (``cw``), or facility water (``fws``) of the loop that ``plant`` names."""
 
     __pydantic_config__ = _STRICT
     name: Name
     plant: Name
-    serves: Literal["chw", "cw"]
+    serves: Literal["chw", "cw", "fws"]
     count: Annotated[int, Field(ge=1, le=32)]
     flow_kgs: Positive  # of each at design
     power_kw: Positive  # of each at design
@@ -258,5 +267,9 @@ class Site:
     tower: tuple[Tower, ...] = ()
     pump: tuple[PumpGroup, ...] = ()
     economiser: tuple[Economiser, ...] = ()
+    facility_loop: tuple[FacilityLoop, ...] = ()
+    cdu: tuple[Cdu, ...] = ()
+    dry_cooler: tuple[DryCooler, ...] = ()
+    trim_chiller: tuple[TrimChiller, ...] = ()
     setpoint: Mapping[str, SetpointRange] = field(default_factory=dict)
     directory: Path = Path()

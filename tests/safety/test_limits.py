@@ -34,6 +34,8 @@ BY_HAND = {  # low, high, up per minute, down per minute, sign of more cooling
     "crah_supply_setpoint_c": (15.0, 27.0, 0.2, 0.33, -1),
     "crah_fan_setpoint_pct": (30.0, 100.0, None, 5.0, 1),
     "tcs_setpoint_c": (15.0, 50.0, 1.0, 1.0, -1),
+    "tcs_dp_setpoint_kpa": (30.0, 620.0, 60.0, 20.0, 1),
+    "fws_setpoint_c": (10.0, 50.0, 1.0, 1.0, -1),
 }
 
 

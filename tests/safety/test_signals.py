@@ -43,6 +43,8 @@ def test_a_setpoint_has_a_measurement_and_three_points():
         "hall-a.crah_supply_setpoint_c": "hall-a.crah_supply_temp_c",
         "hall-a.crah_fan_setpoint_pct": "hall-a.crah_fan_pct",
         "cdu-1.tcs_setpoint_c": "cdu-1.tcs_supply_temp_c",
+        "hall-b.tcs_dp_setpoint_kpa": "hall-b.tcs_dp_kpa",
+        "fws.fws_setpoint_c": "fws.fws_supply_temp_c",
     }
     assert {name.partition(".")[2] for name in measurements} == {name for name in QUANTITIES if "setpoint" in name}
     for setpoint, measured in measurements.items():

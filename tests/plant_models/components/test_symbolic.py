@@ -8,7 +8,22 @@ import casadi
 import numpy as np
 import pytest
 
-from plant_models.components import chiller, crah, electrical, exchanger, fluids, pump, rows, server, tower
+from plant_models.components import (
+    cdu,
+    chiller,
+    cold_plate,
+    coolant,
+    crah,
+    dry_cooler,
+    electrical,
+    exchanger,
+    fluids,
+    pump,
+    rows,
+    server,
+    tower,
+    trim_chiller,
+)
 from plant_models.components.fluids import Expr
 from plant_models.components.server import ServerParameters
 
@@ -38,6 +53,14 @@ EQUATIONS: dict[str, tuple[Callable[..., Expr], tuple[tuple[float, float], ...]]
     "inlet": (lambda c, h, r: rows.inlet_c(c, h, r, rows.TOP_WEIGHT), ((15, 30), (25, 50), (0, 1))),
     "losses": (lambda p: electrical.losses_kw(electrical.UPS_MODERN, 10000.0, p), ((0, 6000),)),
     "dew point": (fluids.dewpoint_c, ((1e-4, 0.03), (80, 105))),
+    "cold plate": (cold_plate.case_c, ((15, 50), (0, 3), (0, 1400))),
+    "rack loop": (lambda f: cold_plate.quadratic_resistance(f, 10.0, 50.0), ((0, 13),)),
+    "viscosity": (lambda t: coolant.viscosity_mpas(t, 0.25), ((10, 55),)),
+    "cdu": (lambda t, f, x, y: cdu.ua_kw_per_k(560.0, t, f, coolant.film_factor(x, 38.0, 0.25), y), ((0, 1.3), (0, 1.3), (15, 50), (0.5, 1.2))),
+    "dry cooler": (lambda w, a, t, d: dry_cooler.heat_kw(607.0, 527.0, 527.0, w, a, t, d), ((0, 1.3), (0, 1), (15, 60), (-30, 45))),
+    "dry cooler fan": (dry_cooler.fan_power_share, ((0, 1),)),
+    "pads": (lambda d, w, s: dry_cooler.pad_water_kgs(527.0, 0.8, dry_cooler.pads_cool_k(d, w, s, 0.8)), ((0, 45), (-5, 30), (0, 1))),
+    "trim chiller": (lambda q, t, d: trim_chiller.power_kw(q, trim_chiller.available_kw(1000.0, t, d), t, d), ((0, 1000), (5, 40), (-20, 45))),
     "humidity": (fluids.humidity_ratio_at_wetbulb, ((10, 40), (-5, 10), (80, 105))),
 }
 
