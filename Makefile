@@ -13,7 +13,7 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV_LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
-.PHONY: help setup demo test bench lock clean
+.PHONY: help setup demo test bench mutation lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test: setup  ## lint, types, every line and branch of safety/, all other tests
 
 bench: setup  ## performance benchmarks; writes bench.json (the fieldbus section needs gcc and libmodbus-dev)
 	@$(BIN)/python -m controller.benchmarks --out bench.json
+
+mutation: setup  ## mutation testing of safety/; writes mutation.json (ONLY="safety/rules.py ..." for some modules)
+	@$(BIN)/python -m tests.mutation $(if $(ONLY),--only $(ONLY))
 
 lock: setup  ## resolve the dependencies of pyproject.toml again and write both lock files
 	@$(BIN)/uv --version >/dev/null 2>&1 || { echo "make lock: needs uv in $(VENV): $(BIN)/pip install uv" >&2; exit 1; }

@@ -56,7 +56,7 @@ situations = st.builds(
     writable=st.one_of(st.just(frozenset(RANGE)), st.frozensets(names)),
     inlets=st.dictionaries(st.sampled_from(["hall-a", "nobody"]), trends, max_size=2),
 )
-thorough = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=2 * settings().max_examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def minutes(situation):
@@ -193,7 +193,7 @@ def test_no_step_is_longer_than_its_rate_unless_a_room_or_a_machine_asks(calm, a
         assert held - down <= value <= held + up
 
 
-def test_none_of_a_hundred_thousand_random_proposals_escapes(calm):
+def test_none_of_ten_thousand_random_proposals_escapes(calm):
     rng = random.Random(0)
     strange = (math.nan, math.inf, -math.inf, 1e308, -1e308, 10**400, 0.0, -0.0)
     situations = [
@@ -208,7 +208,7 @@ def test_none_of_a_hundred_thousand_random_proposals_escapes(calm):
         for _ in range(100)
     ]
     proposed = 0
-    while proposed < 100_000:
+    while proposed < 10_000:
         situation = rng.choice(situations)
         name = rng.choice(tuple(RANGE))
         asked = rng.choice(strange) if rng.random() < 0.2 else rng.uniform(-100.0, 300.0)

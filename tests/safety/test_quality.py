@@ -240,7 +240,7 @@ rules_of_any_kind = st.dictionaries(
 seen_before = st.dictionaries(signals, st.tuples(st.floats(), st.floats()))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples, deadline=None)
 @given(st.dictionaries(signals, readings), rules_of_any_kind, st.builds(GateMemory, seen_before, seen_before), st.floats() | st.just(0.0))
 def test_every_reading_passes_or_is_a_fault_and_nothing_is_made_up(image, rules, memory, at_s):
     measured, after = check(Snapshot(at_s, image), rules, memory)
