@@ -104,7 +104,7 @@ class Cycle:
         holds = memory.mode.mode is not Mode.RELEASE and WRITES[stage].setpoints
         seen = Seen(snapshot, measured, memory.requested, memory.at_s, last_receipt, holds, memory.mode.latched)
         watched = watch(s.loaded, limits, memory.watch, seen)
-        conditions = observe(s.loaded, limits, Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held, watched))
+        conditions, settling = observe(s.loaded, limits, Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held, watched))
         mode = next_mode(engage(memory.mode, at_s) if orders.engage else memory.mode, conditions, at_s, s.mode_rules)
         proposal = choose(mode.mode, corrected, usable, reset)
         situation = Situation(at_s, elapsed_s, measured.values, held.in_force, held.writable, inlets=inlets(trends, at_s))
@@ -130,6 +130,7 @@ class Cycle:
             cycles=memory.cycles + 1,
             watch=watched,
             rates=counted(memory.rates, writes, elapsed_s),
+            settling=settling,
         )
         given = Given(stage, memory, limits, orders, last_receipt, snapshot, plan)
         decision = Decision(

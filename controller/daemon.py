@@ -257,4 +257,4 @@ def resumed(stages: Stages, last: Entry | None, at_s: float) -> CycleMemory:
     memory, had = last.record.decision.memory, WRITES[last.record.given.stage].setpoints
     state = after_restart(memory.mode, at_s)
     mode = state if had or state.latched else replace(fresh.mode, returns_s=state.returns_s)
-    return replace(fresh, mode=mode, wear=memory.wear, rates=memory.rates, forecast=memory.forecast)
+    return replace(fresh, mode=mode, wear=memory.wear, rates=memory.rates, forecast=memory.forecast, settling=memory.settling)

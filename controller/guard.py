@@ -9,7 +9,9 @@ from typing import Final
 import structlog
 
 from controller.plant import Plant
+from plant_models.site.conditions import contacts_of
 from plant_models.site.load import LoadedSite
+from safety.conditions import spoken
 from safety.limits import Limits
 from safety.modes import ROW_OF, WRITES, Condition, Mode, Stage
 from safety.records import Snapshot, Status
@@ -45,8 +47,9 @@ class Guard:
     _bas_beat: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        """Chooses the critical points: the BAS's heartbeat, who holds the lease, and every hall's hottest inlet."""
-        wanted = ["bas.heartbeat", "daemon.owner_id", *(f"{hall.name}.rack_inlet_max_c" for hall in self.limits.halls)]
+        """Chooses the critical points: the building's contacts, the BAS's heartbeat, who holds the lease, and every hall's hottest inlet."""
+        self.contacts = contacts_of(self.loaded.site, self.loaded.points)
+        wanted = [*self.contacts, "bas.heartbeat", "daemon.owner_id", *(f"{hall.name}.rack_inlet_max_c" for hall in self.limits.halls)]
         known = self.loaded.points.by_signal
         self.signals = tuple(s for s in wanted if s in known and known[s].readable)
 
@@ -72,7 +75,7 @@ class Guard:
     def judge(self, snapshot: Snapshot) -> set[Condition]:
         """Returns what the critical points show that calls for more caution."""
         seen = {s: r.value for s, r in snapshot.readings.items() if r.value is not None and r.status is Status.GOOD}
-        found = self._bas_alive(seen, snapshot.taken_at_s)
+        found = self._bas_alive(seen, snapshot.taken_at_s) | spoken(self.contacts, seen)[0]
         for hall in self.limits.halls:
             inlet_c = seen.get(f"{hall.name}.rack_inlet_max_c")
             hot = inlet_c is not None and not inlet_c <= hall.inlet_allowable_c

@@ -8,7 +8,9 @@ from typing import Final
 from controller.hold import Holdings
 from controller.record import CycleMemory, Orders
 from controller.watch import Sort, WatchMemory
+from plant_models.site.conditions import contacts_of, load_share, load_threshold, weather_thresholds
 from plant_models.site.load import LoadedSite
+from safety.conditions import Settling, beyond, settle, spoken
 from safety.limits import Limits
 from safety.modes import Condition, Mode
 from safety.records import Estimate, Forecast, Measurements, Outcome, Proposal, Receipt
@@ -46,8 +48,8 @@ def refusals_of(memory: CycleMemory, receipt: Receipt | None) -> int:
     return memory.refusals + 1 if lost else 0
 
 
-def observe(loaded: LoadedSite, limits: Limits, now: Circumstances) -> frozenset[Condition]:
-    """Returns the conditions of this cycle.
+def observe(loaded: LoadedSite, limits: Limits, now: Circumstances) -> tuple[frozenset[Condition], Settling]:
+    """Returns the conditions that count in this cycle, and what to remember of those that begin or end.
 
     While the BAS is in charge anyway, readings that are missing are a gap and not a loss: nothing of ours depends on them, so nothing latches.
     """
@@ -67,8 +69,9 @@ def observe(loaded: LoadedSite, limits: Limits, now: Circumstances) -> frozenset
         found.add(Condition.NO_FORECAST)
     if now.memory.requested and now.held.followed is False:
         found.add(Condition.LEASE_LAPSED)
-    found |= _of_time(loaded, now) | _of_writes(loaded, now)
-    return frozenset(found)
+    operation, unknown = _of_operation(loaded, now)
+    found |= _of_time(loaded, now) | _of_writes(loaded, now) | operation
+    return settle(now.memory.settling, found, unknown, now.measured.taken_at_s)
 
 
 def gap(loaded: LoadedSite, measured: Measurements) -> bool:
@@ -83,6 +86,17 @@ def _forecast_needs(loaded: LoadedSite) -> list[str]:
     known = loaded.points.by_signal
     needed = [*(f"{hall.name}.it_load_kw" for hall in loaded.site.hall), "weather.oa_wetbulb_c"]
     return [signal for signal in needed if signal in known]
+
+
+def _of_operation(loaded: LoadedSite, now: Circumstances) -> tuple[set[Condition], set[Condition]]:
+    """Returns the conditions of building, weather and load that are seen, and those that cannot be seen."""
+    measured, memory = now.measured.values, now.memory.settling
+    found, unknown = map(set, spoken(contacts_of(loaded.site, loaded.points), measured))
+    judged = [(threshold, measured.get(signal)) for signal, threshold in weather_thresholds(loaded.site).items()]
+    for threshold, value in (*judged, (load_threshold(loaded.site), load_share(loaded.site, measured))):
+        verdict = beyond(threshold, value, memory)
+        (found if verdict else unknown if verdict is None else set()).add(threshold.condition)
+    return found, unknown - found
 
 
 def _of_time(loaded: LoadedSite, now: Circumstances) -> set[Condition]:

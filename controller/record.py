@@ -14,6 +14,7 @@ from controller.forecast import ForecastMemory
 from controller.lifetime import WriteRates
 from controller.watch import WatchMemory
 from plant_models.reset import ResetMemory
+from safety.conditions import Settling
 from safety.limits import Limits
 from safety.modes import Condition, ModeState, Stage
 from safety.quality import GateMemory
@@ -43,6 +44,7 @@ class CycleMemory:
     cycles: int = 0
     watch: WatchMemory = field(default_factory=WatchMemory)
     rates: WriteRates = field(default_factory=WriteRates)
+    settling: Settling = field(default_factory=Settling)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from controller.residual.correct import Residual
 from plant_models import reset as guideline_36
 from plant_models.reduced.nameplate import from_name_plate
 from plant_models.reduced.parameters import ReducedParameters, load_parameters
+from plant_models.site.conditions import advisory_of
 from plant_models.site.gate import gate_rules_of
 from plant_models.site.load import LoadedSite
 from safety.modes import ModeRules, untouched
@@ -78,7 +79,7 @@ def stages_from(loaded: LoadedSite, parameters: ReducedParameters) -> Stages:
         estimator=Estimator(loaded.site, parameters),
         forecaster=Forecaster(loaded.site),
         residual=Residual(),
-        mode_rules=ModeRules(healthy_cycles=loaded.site.rollout.return_after_healthy_cycles),
+        mode_rules=ModeRules(healthy_cycles=loaded.site.rollout.return_after_healthy_cycles, advisory=advisory_of(loaded.site)),
     )
 
 

@@ -60,6 +60,10 @@ class Condition(StrEnum):
     INLET_ABOVE_ALLOWABLE = "inlet_above_allowable"
     HEAT_WAVE = "heat_wave"
     VERY_HIGH_LOAD = "very_high_load"
+    POWER_DISTURBED = "power_disturbed"
+    SENSOR_LOST = "sensor_lost"
+    READINGS_DISAGREE = "readings_disagree"
+    PLAN_DISTRUSTED = "plan_distrusted"
     READINGS_GAP = "readings_gap"
     READINGS_LOST = "readings_lost"
     INLET_UNKNOWN = "inlet_unknown"
@@ -71,6 +75,7 @@ class Condition(StrEnum):
     FIRE = "fire"
     LEAK = "leak"
     POWER_EVENT = "power_event"
+    MAINTENANCE = "maintenance"
     BAS_RESTARTED = "bas_restarted"
     LEASE_LAPSED = "lease_lapsed"
     RESTARTED = "restarted"
@@ -119,6 +124,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(_C.CLOCK_JUMPED, _M.RELEASE, _R.BY_PERSON, "clock trusted, then engage", "The clock jumped; ages and rates cannot be judged."),
     # RELEASE that returns under the token
     Row(_C.POWER_EVENT, _M.RELEASE, _R.UNDER_TOKEN, "utility power for 30 min", "On generator, or a transfer was less than 30 min ago."),
+    Row(_C.MAINTENANCE, _M.RELEASE, _R.UNDER_TOKEN, "its end, or ended by a person", "Maintenance: the BAS is in charge until it ends."),
     Row(_C.BAS_RESTARTED, _M.RELEASE, _R.UNDER_TOKEN, "BAS heartbeat steady", "The BAS restarted."),
     Row(_C.LEASE_LAPSED, _M.RELEASE, _R.UNDER_TOKEN, "taken again from what is in force", "The lease lapsed and the BAS took the plant back."),
     Row(_C.RESTARTED, _M.RELEASE, _R.UNDER_TOKEN, "first healthy cycle", "The daemon restarted."),
@@ -133,6 +139,10 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(_C.NO_FORECAST, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "forecast back", "No forecast: Guideline 36 resets are in charge."),
     Row(_C.NO_MODEL, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "model valid", "No valid model: Guideline 36 resets are in charge."),
     Row(_C.CYCLES_LATE, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "cycles on time", "Cycles are late: Guideline 36 resets are in charge."),
+    Row(_C.SENSOR_LOST, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "reading back", "A reading that a plan needs is lost: Guideline 36 resets are in charge."),
+    Row(_C.READINGS_DISAGREE, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "readings agree", "Readings contradict each other: Guideline 36 resets are in charge."),
+    Row(_C.PLAN_DISTRUSTED, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "trust regained", "The plan's inputs are beyond what its model knows: resets are in charge."),
+    Row(_C.POWER_DISTURBED, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "utility steady", "Utility power is disturbed: Guideline 36 resets are in charge."),
     Row(_C.HEAT_WAVE, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "weather within design", "Weather beyond design: Guideline 36 resets are in charge."),
     Row(_C.VERY_HIGH_LOAD, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "load within design", "Load near capacity: Guideline 36 resets are in charge."),
     # PLAN_ONLY
@@ -141,6 +151,12 @@ TABLE: Final[tuple[Row, ...]] = (
 """One row for each condition; of several, the highest mode decides, and within it the first row is the cause that is named."""
 
 ROW_OF: Final[Mapping[Condition, Row]] = {row.condition: row for row in TABLE}
+
+CAPPED: Final = frozenset({_C.HEAT_WAVE, _C.VERY_HIGH_LOAD, _C.POWER_DISTURBED})
+"""Conditions of operation for which a site says what they cap: the mode at RESET, or the stage at ADVISORY (then the BAS is in charge meanwhile)."""
+
+HARMLESS: Final = frozenset({_C.RESIDUAL_DISTRUSTED})
+"""Conditions under which a drill, an excitation or an experiment may go on; under every other one none is begun, and a running one ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +167,8 @@ class ModeRules:
     healthy_cycles: int = 3
     returns_max: int = 2  # automatic returns
     returns_window_s: float = 86400.0  # in 24 h
+    advisory: frozenset[Condition] = frozenset()
+    """Those of ``CAPPED`` that cap the stage at ADVISORY: nothing is written without a person, so the plant is the BAS's until they are over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +199,7 @@ def untouched(at_s: float) -> ModeState:
 
 def next_mode(state: ModeState, conditions: frozenset[Condition], at_s: float, rules: ModeRules) -> ModeState:
     """Follows the table for one cycle."""
-    rows = [row for row in TABLE if row.condition in conditions]
+    rows = [_capped(row, rules) for row in TABLE if row.condition in conditions]
     forced = max((row.forces for row in rows), default=Mode.OPTIMISE)
     cause = next((row.condition for row in rows if row.forces is forced), None)
     if state.mode is Mode.RELEASE and (state.latched or forced > Mode.RESET):
@@ -199,6 +217,14 @@ def next_mode(state: ModeState, conditions: frozenset[Condition], at_s: float, r
     return ModeState(mode, state.cause if recovering else cause, since_s, healthy_cycles=healthy, returns_s=state.returns_s)
 
 
+def experiment_refused(stage: Stage, conditions: frozenset[Condition], own: frozenset[Condition] = frozenset()) -> str:
+    """Says why no drill, excitation or experiment may run now, "" where one may; ``own`` are the conditions that it makes itself."""
+    if not WRITES[stage].drills:
+        return f"stage {stage.name} allows none; they start at {Stage.CANARY.name}"
+    standing = [row.told for row in TABLE if row.condition in conditions - HARMLESS - own]
+    return " ".join(standing)
+
+
 def engage(state: ModeState, at_s: float) -> ModeState:
     """Takes the plant back by a person's word: ends a RELEASE, latched or not, and renews the token; resets come first."""
     return first(at_s) if state.mode is Mode.RELEASE else state
@@ -209,6 +235,13 @@ def after_restart(state: ModeState, at_s: float) -> ModeState:
     if state.mode is Mode.RELEASE and state.latched:
         return state
     return _release(state, Condition.RESTARTED, False, at_s)
+
+
+def _capped(row: Row, rules: ModeRules) -> Row:
+    """Returns a condition's row as the site wants it."""
+    if row.condition in rules.advisory & CAPPED:
+        return replace(row, forces=Mode.RELEASE, returns=Return.UNDER_TOKEN)
+    return row
 
 
 def _release(state: ModeState, cause: Condition | None, latched: bool, at_s: float) -> ModeState:

@@ -152,6 +152,15 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
         Quantity("leak_state", Kind.STATE, "1 while a leak detector is wet"),
         Quantity("pad_state", Kind.STATE, "1 while a dry cooler's adiabatic pads are wet"),
         Quantity("it_power_cap_kw", _W, "power that the IT side allows all racks of a hall"),
+        # machines that are somebody else's for now (equipment: a machine)
+        Quantity("hand_state", Kind.STATE, "1 while a machine is in hand, 0 in automatic"),
+        Quantity("local_state", Kind.STATE, "1 while a machine is switched to local, 0 in remote"),
+        Quantity("available_state", Kind.STATE, "1 while a machine may be called upon, 0 while not"),
+        # the building (equipment: site, a hall or a plant), with leak_state: 0 is none
+        Quantity("generator_state", Kind.STATE, "1 while on generator"),
+        Quantity("transfer_state", Kind.STATE, "1 while power is being transferred from one supply to another"),
+        Quantity("power_disturbance_state", Kind.STATE, "1 while the utility reports or shows a disturbance"),
+        Quantity("fire_state", Kind.STATE, "1 while the fire alarm stands"),
         # outside and electrical
         Quantity("oa_drybulb_c", _T, "outside dry bulb"),
         Quantity("oa_wetbulb_c", _T, "outside wet bulb"),

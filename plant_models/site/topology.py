@@ -236,6 +236,19 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Conditions:
+    """From where weather and load are beyond design, and what they and a disturbed utility cap: the mode at RESET, or the stage at ADVISORY."""
+
+    __pydantic_config__ = _STRICT
+    design_wetbulb_c: Annotated[float, Field(ge=0, le=40)] | None = None
+    design_drybulb_c: Annotated[float, Field(ge=0, le=60)] | None = None
+    high_load_share: Annotated[float, Field(ge=0.5, le=1.0)] = 0.97
+    heat_wave: Literal["reset", "advisory"] = "reset"
+    very_high_load: Literal["reset", "advisory"] = "reset"
+    power_disturbance: Literal["reset", "advisory"] = "reset"
+
+
+@dataclass(frozen=True)
 class Optimiser:
     """The tracker's grid and margins."""
 
@@ -259,6 +272,7 @@ class Site:
     persistence: Persistence = field(default_factory=Persistence)
     money: Money = field(default_factory=Money)
     limits: Limits = field(default_factory=Limits)
+    conditions: Conditions = field(default_factory=Conditions)
     optimiser: Optimiser = field(default_factory=Optimiser)
     device: Mapping[Name, Device] = field(default_factory=dict)
     plant: tuple[Plant, ...] = ()

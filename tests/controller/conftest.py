@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from plant_models.reduced.nameplate import from_name_plate
 from plant_models.simulator.conditions import Conditions, Prepared, simulate
 from plant_models.site.limits import limits_of
 from plant_models.site.load import load_site
+from plant_models.site.units import unit_of_signal
 from safety.modes import Stage
+from safety.signals import parse
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -48,13 +51,27 @@ class Rig:
             await self.engine.clock.sleep_until(now_s)
 
 
+def _with(directory: Path, more: Iterable[str], toml: str) -> Path:
+    """Returns a copy of the small site with more points and more of ``site.toml``."""
+    for file in ("site.toml", "points.csv", "plant.toml", "model.json"):
+        shutil.copy(CONFIG / "small" / file, directory)
+    rows = [f"{signal},modbus,plant-plc,3:4{9000 + 2 * i:04d},float32,ABCD,1,0,{unit_of_signal(parse(signal))},r,30,,,,\n" for i, signal in enumerate(more)]
+    with (directory / "points.csv").open("a") as table:
+        table.writelines(rows)
+    with (directory / "site.toml").open("a") as file:
+        file.write(toml)
+    return directory
+
+
 @pytest.fixture
 def rig(tmp_path: Path) -> Callable[..., object]:
-    """Returns a maker of rigs; ``journal`` is made new in ``tmp_path``."""
+    """Returns a maker of rigs; ``journal`` is made new in ``tmp_path``. ``more`` are points that the small site has besides, at their first values."""
 
-    async def make(stage: Stage, path: Path | None = None) -> Rig:
-        loaded = load_site(CONFIG / "small", {})
-        prepared = simulate(loaded, Conditions())
+    async def make(stage: Stage, path: Path | None = None, more: dict[str, float | None] | None = None, toml: str = "") -> Rig:
+        loaded = load_site(_with(tmp_path, more or {}, toml) if more or toml else CONFIG / "small", {})
+        prepared = simulate(load_site(CONFIG / "small", {}), Conditions())
+        served, shown = prepared.site.read, more or {}
+        prepared.site.read = lambda signal: shown[signal] if signal in shown else served(signal)  # type: ignore[method-assign]  # beside what it simulates
         stages = stages_from(loaded, from_name_plate(loaded.site))
         clock, bus = SteppedClock(prepared.site), MemoryBus(prepared.site)
         plant = Plant(loaded, dict.fromkeys(loaded.site.device, bus), clock)

@@ -1,6 +1,7 @@
 """Every mode under every set of up to three conditions, against an oracle written from the description and not from the table."""
 
 import math
+from dataclasses import replace
 from itertools import chain, combinations
 
 import pytest
@@ -8,20 +9,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from safety.modes import TABLE, WRITES, Condition, Mode, ModeRules, ModeState, Return, Stage, after_restart, engage, first, next_mode, untouched
+from safety.modes import (
+    CAPPED,
+    TABLE,
+    WRITES,
+    Condition,
+    Mode,
+    ModeRules,
+    ModeState,
+    Return,
+    Stage,
+    after_restart,
+    engage,
+    experiment_refused,
+    first,
+    next_mode,
+    untouched,
+)
 
 PERSON = {"operator_release", "fire", "leak", "second_writer", "writes_refused", "readings_lost", "inlet_unknown", "journal_lost", "clock_jumped"}
-TOKEN = {"power_event", "bas_restarted", "lease_lapsed", "restarted", "stopping", "drill", "switchback"}
+TOKEN = {"power_event", "maintenance", "bas_restarted", "lease_lapsed", "restarted", "stopping", "drill", "switchback"}
 GAP = {"readings_gap"}
-RESETTING = {"inlet_above_allowable", "no_plan", "no_forecast", "no_model", "cycles_late", "heat_wave", "very_high_load"}
+CAPS = {"heat_wave", "very_high_load", "power_disturbed"}
+RESETTING = {"inlet_above_allowable", "no_plan", "no_forecast", "no_model", "cycles_late", "sensor_lost", "readings_disagree", "plan_distrusted"} | CAPS
 DISTRUST = {"residual_distrusted"}
 RULES = ModeRules(600.0, 3, 2, 86400.0)
 NOW = 1_000_000.0
 
 
-def oracle(state, names, at_s):
+def oracle(state, names, at_s, advisory=frozenset()):
     """Who is in charge, latched or not, how many healthy cycles, since when on hold, which returns."""
-    person, token = names & PERSON, names & TOKEN
+    person, token = names & PERSON, names & TOKEN | names & advisory
+    names = names - advisory
     if state.mode == Mode.RELEASE:
         if state.latched:
             return Mode.RELEASE, True, state.healthy_cycles, None, state.returns_s
@@ -78,7 +97,7 @@ SUBSETS += [frozenset(c) for c in chain.from_iterable(combinations(ONE_OF_EACH, 
 
 def test_the_sets_of_the_oracle_are_all_conditions():
     assert sorted(PERSON | TOKEN | GAP | RESETTING | DISTRUST) == sorted(Condition)
-    assert len(PERSON) + len(TOKEN) + len(GAP) + len(RESETTING) + len(DISTRUST) == len(Condition) == 25
+    assert len(PERSON) + len(TOKEN) + len(GAP) + len(RESETTING) + len(DISTRUST) == len(Condition) == 30
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda s: f"{s.mode.name}-{s.latched}-{s.healthy_cycles}-{len(s.returns_s)}-{s.hold_since_s}")
@@ -95,6 +114,34 @@ def test_every_mode_under_every_set_of_conditions(state):
             assert after.cause is None
 
 
+CAP_SUBSETS = [frozenset(c) for n in range(5) for c in combinations([*sorted(map(Condition, CAPS)), *ONE_OF_EACH[:1], *ONE_OF_EACH[2:6]], n)]
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda s: f"{s.mode.name}-{s.latched}-{s.healthy_cycles}-{len(s.returns_s)}-{s.hold_since_s}")
+def test_a_site_chooses_what_heat_load_and_a_disturbed_utility_cap(state):
+    assert {str(c) for c in CAPPED} == CAPS
+    for n in (1, 2, 3):
+        for wanted in combinations(sorted(CAPPED), n):
+            rules = replace(RULES, advisory=frozenset({*wanted, Condition.NO_PLAN}))
+            for conditions in CAP_SUBSETS:
+                after = next_mode(state, conditions, NOW, rules)
+                assert (after.mode, after.latched, after.healthy_cycles, after.hold_since_s, after.returns_s) == oracle(
+                    state, set(conditions), NOW, set(wanted)
+                )
+
+
+def test_experiments_are_refused_under_every_condition_but_distrust_of_the_correction():
+    for stage in Stage:
+        refused = experiment_refused(stage, frozenset({Condition.RESIDUAL_DISTRUSTED}))
+        assert bool(refused) is (stage.name not in ("CANARY", "AUTO"))
+    assert experiment_refused(Stage.ADVISORY, frozenset()) == "stage ADVISORY allows none; they start at CANARY"
+    for condition in Condition:
+        assert bool(experiment_refused(Stage.AUTO, frozenset({condition}))) is (condition != "residual_distrusted")
+        assert not experiment_refused(Stage.CANARY, frozenset({condition}), frozenset({condition}))
+    both = experiment_refused(Stage.AUTO, frozenset({Condition.HEAT_WAVE, Condition.FIRE}))
+    assert both == "Fire alarm: the BAS is in charge. Weather beyond design: Guideline 36 resets are in charge."
+
+
 def test_the_table_has_one_row_for_each_condition_and_tells_the_operator():
     assert sorted(row.condition for row in TABLE) == sorted(Condition)
     forces = {Mode.RELEASE: PERSON | TOKEN, Mode.HOLD: GAP, Mode.RESET: RESETTING, Mode.PLAN_ONLY: DISTRUST}
@@ -108,7 +155,7 @@ def test_the_table_has_one_row_for_each_condition_and_tells_the_operator():
 
 
 def test_the_rules_and_orders_are_what_was_written_twice():
-    assert ModeRules() == ModeRules(600.0, 3, 2, 86400.0)
+    assert ModeRules() == ModeRules(600.0, 3, 2, 86400.0, frozenset())
     assert [(mode.name, mode.value) for mode in Mode] == [("OPTIMISE", 0), ("PLAN_ONLY", 1), ("RESET", 2), ("HOLD", 3), ("RELEASE", 4)]
     assert [(stage.name, stage.value) for stage in Stage] == [("MONITOR", 0), ("SHADOW", 1), ("ADVISORY", 2), ("CANARY", 3), ("AUTO", 4)]
 
