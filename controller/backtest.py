@@ -10,6 +10,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from controller.cycle import Cycle, Done, JournalSeam, OptimiserSeam
 from controller.encode import plain
 from controller.engine import Engine
 from controller.fieldbus.memory import MemoryBus
+from controller.forecast.published import published
 from controller.journal import Journal
 from controller.optimise.worker import OptimiserWorker, PlanRequest
 from controller.plant import Plant
@@ -136,7 +138,8 @@ async def _run_policy(task: Task, progress: Callable[[float], None], environ: Ma
     tally = Tally()
     engine = Engine(Cycle(stages, plant, optimiser, kept, run), plant, clock, limits, policy.stage, fresh_memory(stages, clock.now_s()), tally.add)
     engine.set_stage(policy.stage)
-    scores = Scores(loaded.site)
+    engine.outlook = partial(published, prepared.tariff, loaded.site)
+    scores = Scores(loaded.site, prepared.tariff)
     try:
         series = await _drive(engine, prepared, scores, tally, progress)
     finally:

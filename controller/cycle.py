@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from controller.clamp import Clamp, clamped
+from controller.forecast.outlook import Outlook
 from controller.health import BEAT_SIGNAL, Circumstances, observe, refusals_of
 from controller.hold import Holdings, holdings
 from controller.lifetime import counted
@@ -81,7 +82,7 @@ class Cycle:
     journal: JournalSeam
     run: int
 
-    async def __call__(self, memory: CycleMemory, stage: Stage, limits: Limits, orders: Orders, last_receipt: Receipt | None) -> Done:
+    async def __call__(self, memory: CycleMemory, stage: Stage, limits: Limits, orders: Orders, last_receipt: Receipt | None, outlook: Outlook) -> Done:
         """Runs one cycle; its intent is durable before anything is written, and the receipt after."""
         began = time.perf_counter()
         s = self.stages
@@ -92,7 +93,7 @@ class Cycle:
         at_s, elapsed_s = measured.taken_at_s, measured.taken_at_s - memory.at_s
         held = holdings(s.loaded, measured, memory.requested)
         estimate, estimator = s.estimator.update(memory.estimator, measured, held.in_force)
-        forecast, forecaster = s.forecaster.predict(memory.forecast, measured, at_s)
+        forecast, forecaster = s.forecaster.predict(memory.forecast, measured, at_s, outlook)
         asked_at = time.perf_counter()
         plan = await self.optimiser.plan(s.request(estimate, forecast, measured, held, memory))
         plan_ms = 1000 * (time.perf_counter() - asked_at)
@@ -132,7 +133,7 @@ class Cycle:
             rates=counted(memory.rates, writes, elapsed_s),
             settling=settling,
         )
-        given = Given(stage, memory, limits, orders, last_receipt, snapshot, plan)
+        given = Given(stage, memory, limits, orders, last_receipt, snapshot, plan, outlook)
         decision = Decision(
             measured=measured,
             estimate=estimate,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from controller.clock import Clock
 from controller.cycle import Cycle, Done
+from controller.forecast.outlook import Outlook
 from controller.guard import Guard, Lease
 from controller.plant import Plant
 from controller.record import CycleMemory, Orders
@@ -31,6 +32,7 @@ class Engine:
     orders: Orders = field(default_factory=Orders)
     last_receipt: Receipt | None = None
     late_cycles: int = 0
+    outlook: Callable[[float], Outlook] = lambda _at_s: Outlook()
 
     def __post_init__(self) -> None:
         """Sets the lease as it stands before the first cycle: not wanted."""
@@ -64,7 +66,7 @@ class Engine:
         orders = replace(self.orders, guard=tuple(sorted(self.guard.findings)))
         self.orders = Orders()
         self.guard.findings.clear()
-        done = await self.cycle(self.memory, self.stage, self.limits, orders, self.last_receipt)
+        done = await self.cycle(self.memory, self.stage, self.limits, orders, self.last_receipt, self.outlook(self.clock.now_s()))
         self.memory, self.last_receipt = done.record.decision.memory, done.receipt
         mode = self.memory.mode.mode
         self.lease.mode, self.lease.recorded_at_s = mode, self.memory.at_s

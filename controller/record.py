@@ -11,6 +11,7 @@ from controller.clamp import Clamp
 from controller.encode import to_text
 from controller.estimate import EstimatorMemory
 from controller.forecast import ForecastMemory
+from controller.forecast.outlook import Outlook
 from controller.lifetime import WriteRates
 from controller.watch import WatchMemory
 from plant_models.reset import ResetMemory
@@ -69,6 +70,7 @@ class Given:
     last_receipt: Receipt | None
     snapshot: Snapshot
     plan: Proposal
+    outlook: Outlook = field(default_factory=Outlook)
 
 
 @dataclass(frozen=True)

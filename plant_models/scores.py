@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final, Protocol
-from zoneinfo import ZoneInfo
 
 from plant_models.site.topology import Chiller, Hall, Site
+from plant_models.sources.tariff import Tariff
 from safety.limits import INLET_ALLOWABLE_C, INLET_RATE_K_PER_H, INLET_RATE_TAPE_K_PER_H
 
 _RECOMMENDED_C: Final = 27.0  # ASHRAE TC 9.9 2021, upper end
@@ -98,14 +97,15 @@ class _Machine:
 class Scores:
     """Adds up what happens between looks; the first look is where counting begins."""
 
-    def __init__(self, site: Site) -> None:
-        """Takes the site, whose limits and prices count."""
+    def __init__(self, site: Site, tariff: Tariff | None = None) -> None:
+        """Takes the site, whose limits count, and its tariff where that is not what ``site.toml`` states."""
         self._site = site
-        self._zone = ZoneInfo(site.site.time_zone)
+        self._tariff = tariff or Tariff(site)
         self._violations = dict.fromkeys(VIOLATIONS, 0.0)
         self._first: TrueValues | None = None
         self._last: TrueValues | None = None
         self._cost = 0.0
+        self._carbon_kg = 0.0
         self._machines: dict[str, _Machine] = {}
         self._rates = {h.name: _InletRate(h) for h in site.hall}
 
@@ -117,7 +117,9 @@ class Scores:
             self._machines = {c.name: _Machine(_runs(c, now.values)) for c in self._site.chiller}
             return
         minutes = (now.at_s - self._last.at_s) / 60.0
-        self._cost += (sum(now.energy_kwh.values()) - sum(self._last.energy_kwh.values())) * self._price(now.at_s)
+        used_kwh = sum(now.energy_kwh.values()) - sum(self._last.energy_kwh.values())
+        self._cost += used_kwh * self._tariff.price_per_kwh(now.at_s)
+        self._carbon_kg += used_kwh * self._tariff.carbon_kg_per_kwh(now.at_s)
         for hall in self._site.hall:
             self._air(hall, now, minutes)
         for chiller in self._site.chiller:
@@ -141,9 +143,9 @@ class Scores:
         bare_kwh = sum(used.values())
         facility_kwh = bare_kwh + charge_kwh
         it_kwh = used["server_fans"] + used["it_without_fans"]
-        carbon_kg = facility_kwh * self._site.money.carbon_kg_per_kwh
         water_kg = last.water_evaporated_kg - first.water_evaporated_kg + last.water_blowdown_kg - first.water_blowdown_kg
-        paid = self._cost * (facility_kwh / bare_kwh if bare_kwh > 0.0 else 1.0)
+        levelled = facility_kwh / bare_kwh if bare_kwh > 0.0 else 1.0
+        paid, carbon_kg = self._cost * levelled, self._carbon_kg * levelled
         return {
             "energy_kwh": {**used, "cooling_total": sum(used[name] for name in _COOLING) + charge_kwh, "facility_total": facility_kwh},
             "stored_kwh_th_delta": cold_kwh,
@@ -157,13 +159,6 @@ class Scores:
             "violations": dict(self._violations),
             "starts": sum(len(m.starts) for m in self._machines.values()),
         }
-
-    def _price(self, at_s: float) -> float:
-        money = self._site.money
-        begins, ends = money.peak_hours_local
-        now = datetime.fromtimestamp(at_s, UTC).astimezone(self._zone)
-        peak = money.peak_price_per_kwh is not None and begins <= now.hour < ends
-        return money.peak_price_per_kwh if peak and money.peak_price_per_kwh is not None else money.energy_price_per_kwh
 
     def _air(self, hall: Hall, now: TrueValues, minutes: float) -> None:
         limits = self._site.limits

@@ -52,6 +52,8 @@ def _add_backtest(commands: Any) -> None:
     )
     backtest.add_argument("--weather", default="greensboro", help="greensboro, miami, or an EPW, TMY or CSV file (default: %(default)s)")
     backtest.add_argument("--load", type=Path, metavar="FILE", help="IT load; default: a generated daily shape with noise")
+    backtest.add_argument("--price", type=Path, metavar="FILE", help="hourly energy prices, known to the plan a day ahead; default: the site's tariff")
+    backtest.add_argument("--carbon", type=Path, metavar="FILE", help="hourly carbon intensity, likewise; default: the site's mean")
     backtest.add_argument("--start", default="07-15", metavar="DATE", help="first day, as 07-15 or 2025-07-15 (default: %(default)s)")
     backtest.add_argument("--days", type=float, default=1.0, metavar="N", help="days that count; six hours of warm-up come before (default: 1)")
     backtest.add_argument("--seed", type=int, default=0, metavar="S")
@@ -83,13 +85,15 @@ def _backtest(asked: argparse.Namespace) -> int:
     from plant_models.reduced.parameters import ModelFileError
     from plant_models.simulator.conditions import Conditions, inputs
     from plant_models.sources.problems import SourceError
+    from plant_models.sources.tariff import tariff_of
 
-    conditions = Conditions(weather=asked.weather, load=asked.load, seed=asked.seed, start=asked.start, days=asked.days)
+    conditions = Conditions(weather=asked.weather, load=asked.load, seed=asked.seed, start=asked.start, days=asked.days, price=asked.price, carbon=asked.carbon)
     policies = list(dict.fromkeys(asked.policy))
     tasks = [Task(asked.config, conditions, p, asked.journal / f"{p}.sqlite" if asked.journal else None, asked.series) for p in policies]
     try:
         loaded = load_site(asked.config)
         inputs(loaded, conditions)
+        tariff_of(loaded.site, conditions.price, conditions.carbon)
         stages_of(loaded)
         with Shares(policies) as told:
             results = run_all(tasks, told, asked.jobs)

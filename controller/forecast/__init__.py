@@ -1,16 +1,16 @@
-"""Forecasts of what acts on the plant: what the site's own past teaches (``learn``), and prices and carbon as the tariff states them."""
+"""Forecasts of what acts on the plant: what the site's own past teaches (``learn``), the tariff, and what others say (``outlook``)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from controller.forecast.learn import Learnt, ahead, begin, learn
+from controller.forecast.outlook import Outlook, believed
 from plant_models.site.topology import Site
+from plant_models.sources.tariff import Tariff
 from safety.records import Forecast, Measurements, Quantiles
 
 PRICE: Final = "site.energy_price_per_kwh"
@@ -31,8 +31,7 @@ class Forecaster:
 
     def __init__(self, site: Site) -> None:
         """Takes the site; its halls and its tariff say what is forecast."""
-        self._money = site.money
-        self._zone = ZoneInfo(site.site.time_zone)
+        self._tariff = Tariff(site)
         self._step_s = site.optimiser.step_s
         self._steps = site.optimiser.horizon_steps + 1
         self._signals = (*(f"{h.name}.it_load_kw" for h in site.hall), "weather.oa_wetbulb_c", "weather.oa_drybulb_c")
@@ -41,8 +40,8 @@ class Forecaster:
         """Returns the memory of a forecaster that has seen nothing."""
         return ForecastMemory()
 
-    def predict(self, memory: ForecastMemory, measured: Measurements, at_s: float) -> tuple[Forecast, ForecastMemory]:
-        """Returns the forecast from ``at_s`` on; a signal that was never measured has no series."""
+    def predict(self, memory: ForecastMemory, measured: Measurements, at_s: float, outlook: Outlook | None = None) -> tuple[Forecast, ForecastMemory]:
+        """Returns the forecast from ``at_s`` on; a signal that was never measured and of which nothing is said has no series."""
         learnt = dict(memory.signals)
         for signal in self._signals:
             value = measured.values.get(signal)
@@ -50,16 +49,14 @@ class Forecaster:
                 known = learnt.get(signal)
                 learnt[signal] = begin(value, at_s, _spread(signal, value)) if known is None else learn(known, value, at_s)
         instants_s = tuple(at_s + k * self._step_s for k in range(self._steps))
-        series = {s: ahead(known, instants_s) for s, known in learnt.items()} | self._tariff(instants_s)
+        own = {s: ahead(known, instants_s) for s, known in learnt.items()} | self._prices(instants_s)
+        series = believed(own, outlook or Outlook(), measured.values, instants_s)
         return Forecast(at_s, self._step_s, series), ForecastMemory(learnt)
 
-    def _tariff(self, instants_s: Sequence[float]) -> dict[str, Quantiles]:
-        money, (first, last) = self._money, self._money.peak_hours_local
-        hours = (datetime.fromtimestamp(at_s, tz=UTC).astimezone(self._zone).hour for at_s in instants_s)
-        peak = money.energy_price_per_kwh if money.peak_price_per_kwh is None else money.peak_price_per_kwh
-        prices = tuple(peak if first <= hour < last else money.energy_price_per_kwh for hour in hours)
-        carbon = (money.carbon_kg_per_kwh,) * self._steps
-        return {PRICE: Quantiles(prices, prices, prices), CARBON: Quantiles(carbon, carbon, carbon)}
+    def _prices(self, instants_s: Sequence[float]) -> dict[str, Quantiles]:
+        known = {PRICE: self._tariff.price_per_kwh, CARBON: self._tariff.carbon_kg_per_kwh}
+        series = {signal: tuple(value(at_s) for at_s in instants_s) for signal, value in known.items()}
+        return {signal: Quantiles(values, values, values) for signal, values in series.items()}
 
 
 def _spread(signal: str, value: float) -> float:

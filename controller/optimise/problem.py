@@ -20,6 +20,7 @@ WEIGHT = "weight"
 _NO_LIMIT_K = -1000.0
 _MODE_HOLDS_S = 3600.0  # engineering value: how long what runs now says something of what will
 _FREE_MISSES_K = 0.5  # half of Guideline 36-2021 5.20.4.15's 1 K, at which the BAS starts a chiller
+_WEIGHT_MIN = 0.05  # engineering value: at a price below nothing, energy is still not wasted
 _STAGE_DOWN_SHARE = 0.9  # engineering value: a stage is dropped at this share of the load at which it was added
 
 
@@ -102,13 +103,13 @@ def _soft_limits(site: Site, parameters: ReducedParameters, limits: Limits, meas
 
 
 def _weights(site: Site, forecast: Forecast, steps: int) -> list[float]:
-    """Returns what energy costs at each instant over its mean cost: 1 throughout where the tariff is flat."""
+    """Returns what energy costs at each instant over its mean cost: 1 throughout where the tariff is flat, and never a reward for using more."""
     nothing = (0.0,) * (steps + 1)
     prices = forecast.series[PRICE].median if PRICE in forecast.series else nothing
     carbon = forecast.series[CARBON].median if CARBON in forecast.series else nothing
     costs = [_at(prices, k) + _at(carbon, k) * site.money.carbon_price_per_kg for k in range(steps + 1)]
     mean = sum(costs) / len(costs)
-    return [c / mean for c in costs] if mean > 0.0 else [1.0] * len(costs)
+    return [max(c / mean, _WEIGHT_MIN) for c in costs] if mean > 0.0 else [1.0] * len(costs)
 
 
 def _at(series: tuple[float, ...], k: int) -> float:

@@ -1,4 +1,4 @@
-"""The conditions of a simulated day: weather, IT load, seed and start, as the command line states them, and the site that runs under them."""
+"""The conditions of a simulated day: weather, IT load, prices, seed and start, as the command line states them, and the site that runs under them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from plant_models.simulator.site import SimulatedSite
 from plant_models.site.load import LoadedSite
 from plant_models.sources.load import GeneratedLoad, Load, open_load
+from plant_models.sources.tariff import Tariff, tariff_of
 from plant_models.sources.weather import Weather, day_of, open_weather, start_of
 
 HOUR_S = 3600.0
@@ -18,13 +19,18 @@ WARM_UP_H = 6  # not counted in any score
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a run is run under; ``start`` is a day as 2025-07-15 or 07-15, ``load`` a file or None for the generated one."""
+    """What a run is run under; ``start`` is a day as 2025-07-15 or 07-15, ``load`` a file or None for the generated one.
+
+    ``price`` and ``carbon`` are files of hourly values, None for what the site states.
+    """
 
     weather: str = "greensboro"
     load: Path | None = None
     seed: int = 0
     start: str = "07-15"
     days: float = 1.0
+    price: Path | None = None
+    carbon: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -35,14 +41,16 @@ class Prepared:
     site: SimulatedSite = field(repr=False)
     start_s: float
     until_s: float
+    tariff: Tariff
 
 
 def simulate(loaded: LoadedSite, conditions: Conditions, told: Callable[[int], None] = lambda _hour: None) -> Prepared:
     """Builds the simulated site and lets its own BAS run it for WARM_UP_H hours; ``told`` hears of each hour that is done.
 
-    Raises SourceError, SiteErrors or ValueError with what is wrong with weather, load, start or ``plant.toml``.
+    Raises SourceError, SiteErrors or ValueError with what is wrong with weather, load, prices, start or ``plant.toml``.
     """
     weather, load, start_s = inputs(loaded, conditions)
+    tariff = tariff_of(loaded.site, conditions.price, conditions.carbon)
     site = SimulatedSite(
         loaded.site,
         loaded.points,
@@ -55,7 +63,7 @@ def simulate(loaded: LoadedSite, conditions: Conditions, told: Callable[[int], N
     for hour in range(1, WARM_UP_H + 1):
         site.advance(start_s - (WARM_UP_H - hour) * HOUR_S)
         told(hour)
-    return Prepared(loaded, site, start_s, start_s + conditions.days * DAY_S)
+    return Prepared(loaded, site, start_s, start_s + conditions.days * DAY_S, tariff)
 
 
 def inputs(loaded: LoadedSite, conditions: Conditions) -> tuple[Weather, Load, float]:

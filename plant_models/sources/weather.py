@@ -67,7 +67,7 @@ class Weather:
         hours = at_s / _HOUR_S + self.utc_offset_h
         whole = math.floor(hours)
         share = hours - whole
-        before, after = _hour_of_year(whole), _hour_of_year(whole + 1)
+        before, after = hour_of_year(whole), hour_of_year(whole + 1)
 
         def between(column: Sequence[float]) -> float:
             return column[before] + share * (column[after] - column[before])
@@ -127,7 +127,8 @@ def _path_of(name_or_path: str | Path) -> Path:
     return Path(spec.origin).parent / "data" / bundled
 
 
-def _hour_of_year(hours_since_1970: int) -> int:
+def hour_of_year(hours_since_1970: int) -> int:
+    """Returns which of 8760 hours an hour since 1970 is, its year ignored; 29 February is the 28th again."""
     now = datetime.fromtimestamp(hours_since_1970 * _HOUR_S, UTC)
     return _index(now.month, now.day if (now.month, now.day) != (2, 29) else 28, now.hour)
 

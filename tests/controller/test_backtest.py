@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,9 @@ import pytest
 from controller.backtest import Task, run_policy, spread
 from controller.cli import main
 from controller.compare import outcome, savings, table
+from controller.forecast import PRICE
+from controller.journal import JournalReader
+from controller.replay import replay
 from plant_models.simulator.conditions import Conditions
 
 SMALL = Path(__file__).parents[2] / "config" / "small"
@@ -86,3 +91,19 @@ def test_spread_of_too_few_values_is_empty() -> None:
 def test_bad_input_is_refused_with_its_name(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backtest", "--config", str(SMALL), "--policy", "g36", *words]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_published_prices_reach_the_plan_and_the_account(results: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    """A year at half the site's price costs half, and what was published is in the record that a replay needs."""
+    stamps = [datetime(2025, 1, 1) + timedelta(hours=h) for h in range(8760)]
+    price, journal = tmp_path / "price.csv", tmp_path / "g36.sqlite"
+    price.write_text("Datetime,Price (USD/MWh)\n" + "".join(f"{t:%Y-%m-%d %H:%M:%S},47.0\n" for t in stamps))
+    cheap = run_policy(Task(SMALL, replace(TWO_HOURS, price=price), "g36", journal), lambda _share: None, {})
+    assert cheap["energy_kwh"] == results["g36"]["energy_kwh"]
+    assert cheap["cost"] == pytest.approx(0.5 * results["g36"]["cost"])
+    reader = JournalReader(journal)
+    last = list(reader.entries())[-1].record
+    reader.close()
+    assert set(last.decision.forecast.series[PRICE].median) == {0.047}
+    assert last.given.outlook.provided[0].says == "price.csv"
+    assert replay(journal)["different"] == []
