@@ -84,6 +84,7 @@ def _add_conditions(parser: argparse.ArgumentParser, days: float | None) -> None
     parser.add_argument("--weather", default="greensboro", metavar="PLACE|FILE", help="greensboro, miami, or an EPW, TMY2, TMY3, CSV file (default greensboro)")
     parser.add_argument("--load", type=Path, metavar="FILE", help="IT load as CSV (default: generated from the seed)")
     parser.add_argument("--seed", type=int, default=0, help="seed of load and sensors (default 0)")
+    parser.add_argument("--ageing-seed", type=int, metavar="S", help="seed of wear and faults (default: the site as its plant.toml states it)")
     parser.add_argument("--start", default="07-15", metavar="DATE", help="first day, 2025-07-15 or 07-15 (default 07-15)")
     parser.add_argument("--days", type=float, default=days, help="days of plant time" + (f" (default {days:g})" if days else " (default: no end)"))
 
@@ -91,14 +92,11 @@ def _add_conditions(parser: argparse.ArgumentParser, days: float | None) -> None
 def _conditions(given: argparse.Namespace, days: float) -> Any:
     from plant_models.simulator.conditions import Conditions
 
-    problems = []
-    if given.seed < 0:
-        problems.append(f"--seed {given.seed}: must be 0 or more")
-    if given.days is not None and not 0 < given.days <= 3660:
-        problems.append(f"--days {given.days:g}: must be above 0 and at most 3660")
+    conditions = Conditions(given.weather, given.load, given.seed, given.start, days if given.days is None else given.days, ageing_seed=given.ageing_seed)
+    problems = [f"--{problem}" for problem in conditions.problems()]
     if problems:
         raise InputError("\n".join(problems))
-    return Conditions(given.weather, given.load, given.seed, given.start, days if given.days is None else given.days)
+    return conditions
 
 
 def _checked(action: Any) -> Any:

@@ -73,7 +73,8 @@ class Demo:
     def _conditions(self) -> list[str]:
         given = self.conditions
         load = ["--load", str(given.load)] if given.load else []
-        return ["--weather", given.weather, *load, "--start", given.start, "--days", f"{given.days:g}", "--seed", str(given.seed)]
+        ageing = ["--ageing-seed", str(given.ageing_seed)] if given.ageing_seed is not None else []
+        return ["--weather", given.weather, *load, "--start", given.start, "--days", f"{given.days:g}", "--seed", str(given.seed), *ageing]
 
     async def _live(self, loaded: LoadedSite, screen: Screen, baselines: Mapping[str, Any]) -> tuple[dict[str, Any], Columns]:
         """Runs the day on the wire with the daemon in charge; returns its score as ``backtest --json`` has it, and its course."""

@@ -56,7 +56,8 @@ def _add_backtest(commands: Any) -> None:
     backtest.add_argument("--carbon", type=Path, metavar="FILE", help="hourly carbon intensity, likewise; default: the site's mean")
     backtest.add_argument("--start", default="07-15", metavar="DATE", help="first day, as 07-15 or 2025-07-15 (default: %(default)s)")
     backtest.add_argument("--days", type=float, default=1.0, metavar="N", help="days that count; six hours of warm-up come before (default: 1)")
-    backtest.add_argument("--seed", type=int, default=0, metavar="S")
+    backtest.add_argument("--seed", type=int, default=0, metavar="S", help="draws IT load and sensors (default: %(default)s)")
+    backtest.add_argument("--ageing-seed", type=int, metavar="S", help="draws wear and faults of the site (default: as its plant.toml states)")
     backtest.add_argument("--journal", type=Path, metavar="DIR", help="also record every cycle, as DIR/<policy>.sqlite")
     backtest.add_argument("--series", action="store_true", help="add time series to the JSON")
     backtest.add_argument("--jobs", type=int, metavar="N", help="policies at once (default: one a processor)")
@@ -87,7 +88,9 @@ def _backtest(asked: argparse.Namespace) -> int:
     from plant_models.sources.problems import SourceError
     from plant_models.sources.tariff import tariff_of
 
-    conditions = Conditions(weather=asked.weather, load=asked.load, seed=asked.seed, start=asked.start, days=asked.days, price=asked.price, carbon=asked.carbon)
+    conditions = Conditions(
+        asked.weather, asked.load, asked.seed, asked.start, asked.days, price=asked.price, carbon=asked.carbon, ageing_seed=asked.ageing_seed
+    )
     policies = list(dict.fromkeys(asked.policy))
     tasks = [Task(asked.config, conditions, p, asked.journal / f"{p}.sqlite" if asked.journal else None, asked.series) for p in policies]
     try:

@@ -75,6 +75,7 @@ class ChilledWater:
         self._pipe = own.chw_pipe_kpa / flow**2
         self._bypass = flow / own.chw_pump_head_kpa**0.5
         self._process = own.process_flow_kgs / self.plant.chw_dp_max_kpa**0.5
+        self._stray = flow / self.plant.chw_dp_max_kpa**0.5
         rest_kpa = own.cw_pump_head_kpa - own.cw_static_kpa - own.condenser_kpa
         self._cw_rest = max(rest_kpa, 1.0) / condensers**2
         self._plates_ua = exchanger.design_plate_ua_kw_per_k(self.plates_kgs, self.plates.effectiveness) if self.economiser else 0.0
@@ -100,6 +101,10 @@ class ChilledWater:
         tank = total - sum(pipes.values()) - CP_WATER * self.chillers.water_kg
         return pipes | {"tank_c": max(tank, 0.02 * total)} | self.chillers.capacities_kj_per_k() | self.tower.capacities_kj_per_k()
 
+    def health(self) -> dict[str, Expr]:
+        """Returns what ages or fails, as the plant file states it."""
+        return self.chillers.health() | self.tower.health() | {"plates_factor": self.plates.factor, "stray_share": self.truth.stray_share}
+
     def start(self, supply_c: float, wetbulb_c: float) -> dict[str, float]:
         """Returns a state near rest, machines off, at a chilled-water supply temperature [degC]."""
         tower_c = max(wetbulb_c + 4.0, 15.0)
@@ -109,12 +114,12 @@ class ChilledWater:
         loops = {"heat_kw": 0.0, "valve": 0.0, "tower_valve": 0.0, "fan": 0.0, "fan_integral": 0.3, "pump_integral": 0.6}
         return cold | warm | condensers | loops | {"pump_speed": 0.6, "pump_count": 0.0, "cw_count": 0.0, "bypass": 0.0, "economiser": 0.0}
 
-    def flows(self, s: Mapping[str, Expr], coils: Expr) -> dict[str, Expr]:
+    def flows(self, s: Mapping[str, Expr], u: Mapping[str, Expr], coils: Expr) -> dict[str, Expr]:
         """Returns flows [kg/s] and pressures [kPa] now; ``coils`` is the conductance of all halls' coils together."""
         open_ = self._evaporator * (s["valve"] + _LEAK_SHARE)
         around = self._round_chillers * (s["economiser"] * np.maximum(1.0 - np.sum(s["valve"]), 0.0) + _LEAK_SHARE)
         through = np.sum(open_) + around
-        load = coils + self._process + _LEAK_SHARE * self._bypass
+        load = coils + self._process + self._stray * u["stray_share"] + _LEAK_SHARE * self._bypass
         far = 1.0 / np.sqrt(1.0 / (load * load) + self._pipe)
         both = far + self._bypass * s["bypass"]
         circuit = 1.0 / (through * through) + self._plates * s["economiser"] + 1.0 / (both * both)
@@ -137,18 +142,18 @@ class ChilledWater:
             "plates": self.plates_kgs * s["economiser"],
         }
 
-    def economiser_heat_kw(self, s: Mapping[str, Expr], f: Mapping[str, Expr], tower_c: Expr) -> Expr:
+    def economiser_heat_kw(self, s: Mapping[str, Expr], u: Mapping[str, Expr], f: Mapping[str, Expr], tower_c: Expr) -> Expr:
         """Returns the heat [kW] that the plates take from the returning chilled water; signed."""
         if self.economiser is None:
             return 0.0 * s["economiser"]
-        ua = exchanger.plate_ua_kw_per_k(f["total"] / self.plant.chw_flow_kgs, f["plates"] / self.plates_kgs, self._plates_ua)
+        ua = exchanger.plate_ua_kw_per_k(f["total"] / self.plant.chw_flow_kgs, f["plates"] / self.plates_kgs, self._plates_ua * u["plates_factor"])
         return exchanger.heat_kw(ua, f["total"] * CP_WATER, f["plates"] * CP_WATER, s["tank_c"], tower_c)
 
     def duty(self, s: Mapping[str, Expr], u: Mapping[str, Expr], coils: Expr) -> dict[str, Expr]:
         """Returns everything that flows now: water, heat and power, with the chillers' and towers' duties."""
-        f = self.flows(s, coils)
+        f = self.flows(s, u, coils)
         tower_c = self.tower.leaving_c(s)
-        plates = self.economiser_heat_kw(s, f, tower_c)
+        plates = self.economiser_heat_kw(s, u, f, tower_c)
         chw_shaft, chw_kw = self.chw_pumps.shaft_and_electric_kw(s["pump_count"], f["total"], s["pump_speed"])
         cw_shaft, cw_kw = self.cw_pumps.shaft_and_electric_kw(s["cw_count"], f["cw"], 1.0)
         plates_shaft = f["plates"] / KG_PER_M3_WATER * self.plates.pump_head_kpa / self.plates.pump_efficiency
@@ -162,7 +167,7 @@ class ChilledWater:
             "cw_pump_kw": cw_kw,
             "plates_shaft": plates_shaft,
             "plates_pump_kw": plates_shaft / pump.MOTOR_BEST,
-            "chillers": self.chillers.duty(s, tower_c, self.chillers.age * u["chiller_age"]),
+            "chillers": self.chillers.duty(s, u, tower_c),
             "cells": self.tower.duty(s, u, f["cw"] + f["plates"]),
         }
 

@@ -29,7 +29,7 @@ class CondenserWater:
         self._truth = truth
         self.design_kgs = np.array([c.water_flow_kgs for c in cells])
         self.fan_kw = np.array([c.fan_power_kw for c in cells])
-        self.fill_factor = np.array([t.fill_factor for t in truths])
+        self._fill_factor = np.array([t.fill_factor for t in truths])
         self._fill_s = np.array([t.fill_s for t in truths])
         self._basin_kj_per_k = CP_WATER * KG_PER_M3_WATER * np.array([t.basin_m3 for t in truths])
         self._header_kj_per_k = CP_WATER * max(design_flow_kgs, 1.0) * truth.condenser_pipe_s
@@ -42,6 +42,10 @@ class CondenserWater:
     def capacities_kj_per_k(self) -> dict[str, Expr]:
         """Returns the heat capacity of each state that stores heat."""
         return {"basin_c": self._basin_kj_per_k, "cw_return_c": self._header_kj_per_k}
+
+    def health(self) -> dict[str, Expr]:
+        """Returns what fouling leaves of each fill."""
+        return {"tower_fill": self._fill_factor}
 
     def shares(self, s: Mapping[str, Expr]) -> Expr:
         """Returns each cell's share of the water, by its valve; even where all are shut."""
@@ -76,7 +80,7 @@ class CondenserWater:
         wanted = np.clip(self._truth.fan_gain_per_k * error + s["fan_integral"], u["tower_fan_low"], u["tower_fan_high"])
         integral = s["fan_integral"] + dt / self._truth.fan_reset_s * self._truth.fan_gain_per_k * error
         share = duty["water"] * duty["over_fill"] / self.design_kgs
-        target = tower.leaving_target_c(s["cw_return_c"], s["fill_c"], u["oa_wetbulb_c"], share, duty["speed"], self.fill_factor * u["tower_fill"])
+        target = tower.leaving_target_c(s["cw_return_c"], s["fill_c"], u["oa_wetbulb_c"], share, duty["speed"], u["tower_fill"])
         basins = np.sum(s["basin_c"]) / max(self.count, 1)
         arriving = CP_WATER * duty["water"] * (s["cw_return_c"] - s["basin_c"]) - duty["rejected"] + CP_WATER * _EQUALISED_KGS * (basins - s["basin_c"])
         return {

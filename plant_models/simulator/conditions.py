@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from plant_models.simulator.ageing import draw
+from plant_models.simulator.plant_file import PlantTruth, load_plant_file
 from plant_models.simulator.site import SimulatedSite
 from plant_models.site.load import LoadedSite
 from plant_models.sources.load import GeneratedLoad, Load, open_load
@@ -15,13 +17,15 @@ from plant_models.sources.weather import Weather, day_of, open_weather, start_of
 HOUR_S = 3600.0
 DAY_S = 86400.0
 WARM_UP_H = 6  # not counted in any score
+DAYS_MOST = 3660.0
 
 
 @dataclass(frozen=True)
 class Conditions:
     """What a run is run under; ``start`` is a day as 2025-07-15 or 07-15, ``load`` a file or None for the generated one.
 
-    ``price`` and ``carbon`` are files of hourly values, None for what the site states.
+    ``price`` and ``carbon`` are files of hourly values, None for what the site states. ``seed`` draws load and sensors,
+    ``ageing_seed`` what is worn and broken, None for the site as its plant file states it.
     """
 
     weather: str = "greensboro"
@@ -31,6 +35,13 @@ class Conditions:
     days: float = 1.0
     price: Path | None = None
     carbon: Path | None = None
+    ageing_seed: int | None = None
+
+    def problems(self) -> list[str]:
+        """Returns what is out of range, one line each: name, value, what is allowed."""
+        seeds = {"seed": self.seed, "ageing-seed": self.ageing_seed or 0}
+        found = [f"{name} {value}: must be 0 or more" for name, value in seeds.items() if value < 0]
+        return found if 0.0 < self.days <= DAYS_MOST else [*found, f"days {self.days:g}: must be above 0 and at most {DAYS_MOST:g}"]
 
 
 @dataclass(frozen=True)
@@ -51,19 +62,18 @@ def simulate(loaded: LoadedSite, conditions: Conditions, told: Callable[[int], N
     """
     weather, load, start_s = inputs(loaded, conditions)
     tariff = tariff_of(loaded.site, conditions.price, conditions.carbon)
-    site = SimulatedSite(
-        loaded.site,
-        loaded.points,
-        loaded.site.directory / "plant.toml",
-        weather,
-        load,
-        conditions.seed,
-        start_s - WARM_UP_H * HOUR_S,
-    )
+    truth = truth_of(loaded, conditions)
+    site = SimulatedSite(loaded.site, loaded.points, truth, weather, load, conditions.seed, start_s - WARM_UP_H * HOUR_S)
     for hour in range(1, WARM_UP_H + 1):
         site.advance(start_s - (WARM_UP_H - hour) * HOUR_S)
         told(hour)
     return Prepared(loaded, site, start_s, start_s + conditions.days * DAY_S, tariff)
+
+
+def truth_of(loaded: LoadedSite, conditions: Conditions) -> PlantTruth:
+    """Returns the site's true parameters, worn as ``ageing_seed`` says. Raises PlantFileError with every problem of ``plant.toml``."""
+    truth = load_plant_file(loaded.site.directory / "plant.toml", loaded.site)
+    return truth if conditions.ageing_seed is None else draw(loaded.site, truth, conditions.ageing_seed)
 
 
 def inputs(loaded: LoadedSite, conditions: Conditions) -> tuple[Weather, Load, float]:
@@ -71,6 +81,9 @@ def inputs(loaded: LoadedSite, conditions: Conditions) -> tuple[Weather, Load, f
 
     Raises SourceError or ValueError with what is wrong.
     """
+    problems = conditions.problems()
+    if problems:
+        raise ValueError("\n".join(problems))
     weather = open_weather(conditions.weather)
     start_s = start_of(day_of(conditions.start), weather)
     halls = [(hall.name, hall.it_capacity_kw) for hall in loaded.site.hall]

@@ -1,4 +1,7 @@
-"""One second of a whole site as one function of state and inputs, in NumPy or CasADi alike; energies are counted inside and must close."""
+"""One second of a whole site as one function of state and inputs, in NumPy or CasADi alike; energies are counted inside and must close.
+
+What ages or fails is an input (``health``), so that all sites of one design share one compiled function.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,7 @@ class Equations:
         parts: dict[str, ChilledWater | HallAir] = {**self.plants, **self.halls}
         fields = [f for part in parts.values() for f in part.fields()]
         self.state = Layout([*fields, *((f"energy.{e}", 1) for e in ENERGIES), *((f"count.{c}", 1) for c in COUNTERS)])
+        self.health = {f"{name}.{field}": value for name, part in parts.items() for field, value in part.health().items()}
         self.inputs = Layout(self._input_fields())
         stored: dict[str, Expr] = dict.fromkeys(self.state.slices, 0.0)
         stored |= {f"{name}.{field}": value for name, part in parts.items() for field, value in part.capacities_kj_per_k().items()}
@@ -58,11 +62,9 @@ class Equations:
             machines, cells = p.chillers.count, p.tower.count
             lengths = {"chiller_on": machines, "chiller_valve": machines, "chiller_limit": machines, "tower_on": cells}
             fields += [(f"{name}.{f}", lengths.get(f, 1)) for f in COMMANDED]
-            fields += [(f"{name}.chiller_age", machines), (f"{name}.tower_fill", cells)]
-        for name, h in self.halls.items():
-            fields += [(f"{name}.{f}", 1) for f in ("supply_setpoint_c", "fan_share", "utilisation", "coil_factor")]
-            fields += [(f"{name}.tight_share", h.hall.row_count)]
-        return fields
+        for name in self.halls:
+            fields += [(f"{name}.{f}", 1) for f in ("supply_setpoint_c", "fan_share", "utilisation")]
+        return fields + [(field, int(np.size(value))) for field, value in self.health.items()]
 
     def start(self, wetbulb_c: float, chws_c: float = 10.0, supply_air_c: float = 20.0) -> Array:
         """Returns a state near rest with machines off and counters at zero."""
@@ -76,10 +78,7 @@ class Equations:
     def healthy_inputs(self) -> Array:
         """Returns inputs with every machine as the plant file states it and nothing commanded."""
         values: dict[str, Expr] = dict.fromkeys(self.inputs.slices, 0.0)
-        values |= {f"{name}.{f}": 1.0 for name in self.plants for f in ("chiller_age", "tower_fill")}
-        for name, h in self.halls.items():
-            values |= {f"{name}.coil_factor": 1.0, f"{name}.tight_share": h.tight_share}
-        return np.array(self.inputs.pack(values, symbolic=False))
+        return np.array(self.inputs.pack(values | self.health, symbolic=False))
 
     def step(self, state: Expr, inputs: Expr, symbolic: bool, dt: float = 1.0) -> tuple[Expr, dict[str, Expr]]:
         """Returns the state ``dt`` seconds on, and every readable value by name.
@@ -121,12 +120,12 @@ class Equations:
         """Returns what flows into and out of a hall's air: coil, fan, losses [kW], returning air and entering water [degC], water [kg/s]."""
         hall = self.halls[name]
         plant = hall.hall.plant
-        return_c, fan = hall.return_c(s[name], asked), hall.fan_kw(s[name])
+        return_c, fan = hall.return_c(s[name], asked), hall.fan_kw(s[name], u)
         known = {"fan": fan, "losses": losses, "return_c": return_c}
         if plant is None:
             return known | {"coil": 0.0 * fan, "water_c": 1.0 * return_c, "water_kgs": 0.0 * fan}
         water_c, water = s[plant]["far_c"], duties[plant]["coils"] * asked["conductance"] / duties[plant]["load_conductance"]
-        return known | {"coil": hall.coil_heat_kw(asked["air"], return_c, water, water_c, u["coil_factor"]), "water_c": water_c, "water_kgs": water}
+        return known | {"coil": hall.coil_heat_kw(asked["air"], return_c, water, water_c, u), "water_c": water_c, "water_kgs": water}
 
     def _losses_kw(self, it_kw: Expr) -> Expr:
         """Returns UPS, transformer, busway and lighting [kW]; all of it heats the halls."""

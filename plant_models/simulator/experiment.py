@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from plant_models.reduced.excite import Excitation
 from plant_models.reduced.observe import signals_used
+from plant_models.simulator.plant_file import load_plant_file
 from plant_models.simulator.site import SimulatedSite
 from plant_models.site.limits import limits_of
 from plant_models.site.load import LoadedSite
@@ -28,10 +29,11 @@ _WARM_UP_S = 6 * 3600.0
 def commission(loaded: LoadedSite, plant_file: Path, weather: Weather, days: float = 2.5, told: Callable[[str], None] = print) -> Table:
     """Returns what a simulated site showed during ``STRETCHES`` of steps, each with a load, sensors and steps of its own seed, 1 and on."""
     site, limits, tables = loaded.site, limits_of(loaded.site, loaded.points), []
+    truth = load_plant_file(plant_file, site)
     for seed, (month, day, mean) in enumerate(STRETCHES, start=1):
         load = GeneratedLoad(len(site.hall), seed, weather.utc_offset_h, LoadShape(mean=mean))
         start_s = start_of(date(NOMINAL_YEAR, month, day), weather)
-        plant = SimulatedSite(site, loaded.points, plant_file, weather, load, seed, start_s)
+        plant = SimulatedSite(site, loaded.points, truth, weather, load, seed, start_s)
         told(f"{month}-{day}, seed {seed}")
         tables.append(excite(site, plant, Excitation(limits, seed), days))
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}

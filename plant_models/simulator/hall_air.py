@@ -53,10 +53,16 @@ class HallAir:
         """Returns IT power of each row at full utilisation and 25 degC inlet [kW]."""
         return np.full(self.hall.row_count, self.hall.it_capacity_kw / self.hall.row_count)
 
-    @property
-    def tight_share(self) -> NDArray[np.float64]:
-        """Returns the recirculated share of each well-fed row."""
-        return np.array(self.truth.row_recirculation or (0.03,) * self.hall.row_count)
+    def health(self) -> dict[str, Expr]:
+        """Returns what ages or fails, as the plant file states it; by row the cold air's distribution and the recirculated share when well fed."""
+        truth, tight = self.truth, np.array(self.truth.row_recirculation or (0.03,) * self.hall.row_count)
+        rows_ = {"row_air": self._relative(truth.row_flow), "row_load": self._relative(truth.row_load), "tight_share": tight}
+        return rows_ | {
+            "leak_share": truth.leak_share,
+            "coil_factor": truth.coil_factor,
+            "valve_leak_share": truth.valve_leak_share,
+            "crah_share": truth.crah_share,
+        }
 
     def fields(self) -> list[tuple[str, int]]:
         """Returns the hall's state fields with their lengths."""
@@ -90,16 +96,19 @@ class HallAir:
 
     def demand(self, s: Mapping[str, Expr], u: Mapping[str, Expr]) -> dict[str, Expr]:
         """Returns what the hall asks before water and losses are known: row inlets, IT powers, air flows, conductance of its coils."""
-        air = self.hall.crah_air_flow_kgs * np.maximum(s["fan"], _STILL_AIR_SHARE)
-        delivered = (1.0 - self.truth.leak_share) * air * self._relative(self.truth.row_flow) / self.hall.row_count
-        row_use = np.clip(u["utilisation"] * self._relative(self.truth.row_load), 0.0, 1.0)
+        air = self.hall.crah_air_flow_kgs * np.maximum(s["fan"] * u["crah_share"], _STILL_AIR_SHARE)
+        delivered = (1.0 - u["leak_share"]) * air * u["row_air"] / self.hall.row_count
+        row_use = np.clip(u["utilisation"] * u["row_load"], 0.0, 1.0)
         drawn = server.air_flow_kgs(self.truth.server, self.capacity_kw, row_use, s["server_speed"])
         recirculated = rows.recirculated_share(delivered, drawn, u["tight_share"])
         mean = rows.inlet_c(s["cold_c"], s["hot_c"], recirculated)
         electronics, fans = server.power_kw(self.truth.server, self.capacity_kw, row_use, mean, s["server_speed"])
-        conductance = crah.branch_conductance(s["valve"], self.coil_flow_kgs / self.design_dp_kpa**0.5, self.truth.valve_authority)
+        open_ = self.coil_flow_kgs / self.design_dp_kpa**0.5
+        controlled = crah.branch_conductance(s["valve"], open_, self.truth.valve_authority)
+        conductance = u["crah_share"] * np.maximum(controlled, u["valve_leak_share"] * open_)
         return {
             "air": air,
+            "leaked": u["leak_share"] * air,
             "delivered": delivered,
             "drawn": drawn,
             "recirculated": recirculated,
@@ -115,18 +124,18 @@ class HallAir:
     def return_c(self, s: Mapping[str, Expr], d: Mapping[str, Expr]) -> Expr:
         """Returns the air temperature that comes back to the CRAHs [degC]: hot aisles, what overflows the cold ones, what leaks before them."""
         taken = (1.0 - d["recirculated"]) * d["drawn"]
-        leaked = self.truth.leak_share * d["air"]
-        return (leaked * s["supply_c"] + np.sum(taken * s["hot_c"]) + np.sum((d["delivered"] - taken) * s["cold_c"])) / d["air"]
+        return (d["leaked"] * s["supply_c"] + np.sum(taken * s["hot_c"]) + np.sum((d["delivered"] - taken) * s["cold_c"])) / d["air"]
 
-    def coil_heat_kw(self, air_kgs: Expr, return_c: Expr, water_kgs: Expr, water_c: Expr, coil_factor: Expr) -> Expr:
+    def coil_heat_kw(self, air_kgs: Expr, return_c: Expr, water_kgs: Expr, water_c: Expr, u: Mapping[str, Expr]) -> Expr:
         """Returns the heat that the coils take from the air [kW]."""
-        design_ua = self.truth.coil_ua_kw_per_k_per_kgs * self.hall.crah_air_flow_kgs * self.truth.coil_factor * coil_factor
-        ua = crah.coil_ua_kw_per_k(water_kgs / self.coil_flow_kgs, air_kgs / self.hall.crah_air_flow_kgs, design_ua)
+        working = u["crah_share"]
+        design_ua = working * self.truth.coil_ua_kw_per_k_per_kgs * self.hall.crah_air_flow_kgs * u["coil_factor"]
+        ua = crah.coil_ua_kw_per_k(water_kgs / (working * self.coil_flow_kgs), air_kgs / (working * self.hall.crah_air_flow_kgs), design_ua)
         return exchanger.heat_kw(ua, air_kgs * CP_AIR, water_kgs * CP_WATER, return_c, water_c)
 
-    def fan_kw(self, s: Mapping[str, Expr]) -> Expr:
+    def fan_kw(self, s: Mapping[str, Expr], u: Mapping[str, Expr]) -> Expr:
         """Returns the power of the hall's CRAH fans [kW]; all of it heats the air."""
-        return self.truth.crah_fan_kw_per_kgs * self.hall.crah_air_flow_kgs * crah.fan_power_share(s["fan"])
+        return u["crah_share"] * self.truth.crah_fan_kw_per_kgs * self.hall.crah_air_flow_kgs * crah.fan_power_share(s["fan"])
 
     def step(self, s: Mapping[str, Expr], d: Mapping[str, Expr], u: Mapping[str, Expr], dt: float) -> dict[str, Expr]:
         """Returns the state ``dt`` seconds on; ``u`` also holds coil, fan, losses [kW], return_c and water_c [degC]."""

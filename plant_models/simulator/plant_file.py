@@ -47,6 +47,7 @@ class WaterTruth:
     fan_reset_s: Annotated[float, Field(ge=20, le=1200)] = 180.0
     cycles_of_concentration: Annotated[float, Field(gt=1, le=20)] = 5.0
     drift_share: Share = 2e-5  # of circulating flow, modern eliminators
+    stray_share: Share = 0.0  # three-way valves left open: conductance past the coils over that of the design flow
     process_heat_kw: NonNegative = 0.0  # a load without a hall
     process_flow_kgs: NonNegative = 0.0  # its branch at design differential pressure
 
@@ -82,7 +83,8 @@ class EconomiserTruth:
     """The economiser's plates and its own condenser-water pump."""
 
     __pydantic_config__ = _STRICT
-    effectiveness: Annotated[float, Field(gt=0.2, lt=0.95)] = 0.8
+    effectiveness: Annotated[float, Field(gt=0.2, lt=0.95)] = 0.8  # clean, at design flows
+    factor: Annotated[float, Field(gt=0.2, le=1.2)] = 1.0  # what fouling leaves of the plates' UA
     flow_kgs: Positive | None = None  # of condenser water; None: the plant's chilled-water flow
     chw_kpa: Positive = 25.0
     pump_head_kpa: Positive = 180.0
@@ -98,6 +100,8 @@ class HallTruth:
     crah_fan_kw_per_kgs: Positive = 0.60  # fan power over air flow at full speed: 500 Pa at 70 %
     coil_ua_kw_per_k_per_kgs: Positive = 1.04  # coil UA over air flow at full speed
     coil_factor: Annotated[float, Field(gt=0.3, le=1.2)] = 0.92
+    valve_leak_share: Share = 0.0  # of the open coils' conductance that shut valves let through, beyond their published leakage
+    crah_share: Annotated[float, Field(gt=0.2, le=1)] = 1.0  # of the hall's CRAHs that run
     coil_flow_kgs: Positive | None = None  # water at open valves and design dp; None: the plant's flow by capacity
     valve_authority: Annotated[float, Field(gt=0.05, lt=1)] = 0.4
     valve_s: Annotated[float, Field(ge=5, le=300)] = 90.0
@@ -134,6 +138,14 @@ class ElectricalTruth:
 
 
 @dataclass(frozen=True)
+class SensorTruth:
+    """What time has done to the site's instruments."""
+
+    __pydantic_config__ = _STRICT
+    years_since_calibration: Annotated[float, Field(ge=0, le=20)] = 0.0
+
+
+@dataclass(frozen=True)
 class PlantTruth:
     """The whole file: tables by equipment name; equipment that is not named has the defaults."""
 
@@ -144,6 +156,7 @@ class PlantTruth:
     economiser: Mapping[str, EconomiserTruth] = field(default_factory=dict)
     hall: Mapping[str, HallTruth] = field(default_factory=dict)
     electrical: ElectricalTruth = field(default_factory=ElectricalTruth)
+    sensors: SensorTruth = field(default_factory=SensorTruth)
 
 
 _ADAPTER = TypeAdapter(PlantTruth)

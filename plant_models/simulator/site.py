@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from plant_models.simulator.bas import Bas
 from plant_models.simulator.commands import Commands
-from plant_models.simulator.plant import SCAN_S, STEP_S, Plant
-from plant_models.simulator.plant_file import load_plant_file
+from plant_models.simulator.machines import SCAN_S, STEP_S, Machines
+from plant_models.simulator.plant import Plant
+from plant_models.simulator.plant_file import PlantTruth
 from plant_models.simulator.sensors import FaultKind, Sensors
 from plant_models.simulator.truth import Truth
 from plant_models.site.points import Points
 from plant_models.site.topology import Site
 from plant_models.sources.load import Load
-from plant_models.sources.weather import Weather
+from plant_models.sources.weather import Weather, WeatherNow
 from safety.signals import QUANTITIES, MachineState, Role
 
 _WEATHER: Final = ("oa_drybulb_c", "oa_wetbulb_c")
 _CLOCK_SLACK_S: Final = 1e-6  # what a clock near 2e9 s may be off by
 
 
+Made = Callable[[Site, PlantTruth, WeatherNow, tuple[float, ...]], Machines]
+
+
 class SimulatedSite:
     """A site one can only read, write and let run; ``truth`` is for scores and tests, ``bas`` for operators' acts."""
 
-    def __init__(self, site: Site, points: Points, plant_file: Path, weather: Weather, load: Load, seed: int, start_s: float) -> None:
+    def __init__(self, site: Site, points: Points, truth: PlantTruth, weather: Weather, load: Load, seed: int, start_s: float, machines: Made = Plant) -> None:
         """Starts the site at a plant time [s since 1970 UTC], near rest with the machines running that the BAS chooses.
 
-        Raises ValueError with every problem of the plant file, and for declared points that this site does not produce.
+        ``machines`` makes what moves the equations in time: one compiled site unless it is a member of a batch. Raises ValueError for declared
+        points that this site does not produce.
         """
         self._weather, self._load = weather, load
         self.now_s = start_s
         self._next_scan_s = start_s
-        self._plant = Plant(site, load_plant_file(plant_file, site), weather.at(start_s), load.at(start_s))
+        self._plant = machines(site, truth, weather.at(start_s), load.at(start_s))
         self.bas = Bas(site, points)
         rows = {f"{h.name}.rack_inlet_max_c": [f"{r}.rack_inlet_c" for r in h.rows] for h in site.hall}
         measured = [n for n in self._plant.names if n.partition(".")[2] in QUANTITIES and n not in rows]
@@ -48,9 +53,9 @@ class SimulatedSite:
             raise ValueError(f"points that the simulated site does not produce: {', '.join(unknown)}")
         self._chillers = tuple(tuple(c.name for c in site.chiller if c.plant == p.name) for p in site.plant)
         self._tripped: set[str] = set()
-        self._outside, self._use = weather.at(start_s), load.at(start_s)
-        self._commands = self._scan()
-        self._plant.adopt(self._commands)
+        commands = self._scan()
+        self._plant.adopt(commands)
+        self._follow(commands)
 
     def advance(self, until_s: float) -> None:
         """Lets the site run to a plant time [s]: machines by whole seconds, the BAS and its sensors every 5 s; a part of a second waits."""
@@ -58,10 +63,18 @@ class SimulatedSite:
         while self.now_s + STEP_S <= until:
             seconds = min(self._next_scan_s, until) - self.now_s
             steps = int(seconds / STEP_S + _CLOCK_SLACK_S)
-            self._plant.advance(self._commands, self._outside, self._use, steps)
-            self.now_s += steps * STEP_S
-            if self.now_s >= self._next_scan_s - _CLOCK_SLACK_S:  # at once, so that the clock served is the time reached
-                self._commands = self._scan()
+            self._plant.step(steps)
+            self.passed(steps * STEP_S)
+
+    def passed(self, seconds: float) -> None:
+        """Moves the clock on by what the machines were stepped, and scans where a scan is due: at once, so that the clock served is the time reached."""
+        self.now_s += seconds
+        if self.now_s >= self._next_scan_s - _CLOCK_SLACK_S:
+            self._follow(self._scan())
+
+    def _follow(self, commands: Commands) -> None:
+        self._plant.surround(self._outside, self._use)
+        self._plant.command(commands)
 
     def _scan(self) -> Commands:
         """Takes weather, load and readings until the next scan, and returns the BAS's commands."""
@@ -110,7 +123,7 @@ class SimulatedSite:
         self._tripped.remove(chiller)
 
     def wear(self, field: str, value: float) -> None:
-        """Changes a machine's health, as ``Plant.wear`` does."""
+        """Changes a machine's health, as ``Machines.wear`` does."""
         self._plant.wear(field, value)
 
     @property

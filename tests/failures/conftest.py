@@ -25,6 +25,7 @@ from controller.stages import fresh_memory, stages_from
 from hil.bench import Bench, Pace
 from plant_models.reduced.nameplate import from_name_plate
 from plant_models.simulator.conditions import HOUR_S, Conditions, inputs
+from plant_models.simulator.plant_file import load_plant_file
 from plant_models.simulator.site import SimulatedSite
 from plant_models.site.limits import limits_of
 from plant_models.site.load import LoadedSite, load_site
@@ -239,7 +240,8 @@ def _day(site: str) -> tuple[Weather, Load, float]:
 def _simulated(loaded: LoadedSite) -> SimulatedSite:
     """A site that has run for an hour under its own controls: enough to be taken over."""
     weather, load, start_s = _day(loaded.site.site.name)
-    site = SimulatedSite(loaded.site, loaded.points, loaded.site.directory / "plant.toml", weather, load, 0, start_s - HOUR_S)
+    truth = load_plant_file(loaded.site.directory / "plant.toml", loaded.site)
+    site = SimulatedSite(loaded.site, loaded.points, truth, weather, load, 0, start_s - HOUR_S)
     site.advance(start_s)
     return site
 

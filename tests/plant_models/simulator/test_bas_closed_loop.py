@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from plant_models.simulator.plant_file import load_plant_file
 from plant_models.simulator.site import SimulatedSite
 from plant_models.site.load import LoadedSite, load_site
 from plant_models.sources.load import GeneratedLoad
@@ -22,7 +23,8 @@ def build(config: str, day: str, hour: float = 0.0) -> tuple[LoadedSite, Simulat
     weather = open_weather("greensboro")
     start_s = start_of(day_of(day), weather) + hour * HOUR_S
     load = GeneratedLoad(len(loaded.site.hall), 0, weather.utc_offset_h)
-    return loaded, SimulatedSite(loaded.site, loaded.points, loaded.site.directory / "plant.toml", weather, load, 0, start_s)
+    truth = load_plant_file(loaded.site.directory / "plant.toml", loaded.site)
+    return loaded, SimulatedSite(loaded.site, loaded.points, truth, weather, load, 0, start_s)
 
 
 def hottest(site: SimulatedSite, hours: float, step_s: float = 60.0) -> float:

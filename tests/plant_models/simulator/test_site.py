@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from plant_models.simulator.plant_file import load_plant_file
 from plant_models.simulator.sensors import FaultKind, Sensors
 from plant_models.simulator.site import SimulatedSite
 from plant_models.site.load import LoadedSite, load_site
@@ -30,9 +31,9 @@ def greensboro() -> Weather:
 def make(site_a: LoadedSite, greensboro: Weather) -> Make:
     def build(seed: int = 0, day: str = "07-15", loaded: LoadedSite = site_a, points: Points | None = None) -> SimulatedSite:
         load = GeneratedLoad(len(loaded.site.hall), seed, greensboro.utc_offset_h)
-        plant_file = CONFIG / loaded.site.site.name / "plant.toml"
+        truth = load_plant_file(CONFIG / loaded.site.site.name / "plant.toml", loaded.site)
         start_s = start_of(day_of(day), greensboro)
-        return SimulatedSite(loaded.site, points or loaded.points, plant_file, greensboro, load, seed, start_s)
+        return SimulatedSite(loaded.site, points or loaded.points, truth, greensboro, load, seed, start_s)
 
     return build
 
