@@ -18,11 +18,12 @@ from plant_models.simulator.plant_file import ChillerTruth, EconomiserTruth, Pla
 from plant_models.site.topology import Plant, PumpGroup, Site
 
 _PIPES = ("header_c", "supply_c", "far_c", "near_c", "return_c", "tank_c")
-_LOOPS = ("pump_speed", "pump_integral", "pump_count", "cw_count", "bypass", "economiser")
+_LOOPS = ("pump_speed", "pump_integral", "pump_count", "cw_count", "bypass", "economiser", "throttle")
 _LEAK_SHARE = 1e-3  # of a branch's conductance, through closed valves
 _PUMP_RAMP_S = 15.0
 _DRIVE_RAMP_S = 30.0
 _BYPASS_S = 60.0
+_THROTTLE_S = 60.0
 _BYPASS_GAIN = 0.5
 _STILL_KGS = 1e-6
 
@@ -112,7 +113,7 @@ class ChilledWater:
         warm = dict.fromkeys(("near_c", "return_c", "tank_c"), supply_c + 7.0)
         condensers = {"condenser_c": tower_c + 4.0, "cw_return_c": tower_c + 4.0, "fill_c": tower_c, "basin_c": tower_c}
         loops = {"heat_kw": 0.0, "valve": 0.0, "tower_valve": 0.0, "fan": 0.0, "fan_integral": 0.3, "pump_integral": 0.6}
-        return cold | warm | condensers | loops | {"pump_speed": 0.6, "pump_count": 0.0, "cw_count": 0.0, "bypass": 0.0, "economiser": 0.0}
+        return cold | warm | condensers | loops | {"pump_speed": 0.6, "pump_count": 0.0, "cw_count": 0.0, "bypass": 0.0, "economiser": 0.0, "throttle": 1.0}
 
     def flows(self, s: Mapping[str, Expr], u: Mapping[str, Expr], coils: Expr) -> dict[str, Expr]:
         """Returns flows [kg/s] and pressures [kPa] now; ``coils`` is the conductance of all halls' coils together."""
@@ -125,7 +126,7 @@ class ChilledWater:
         circuit = 1.0 / (through * through) + self._plates * s["economiser"] + 1.0 / (both * both)
         total = pump.flow_kgs(s["pump_count"], s["pump_speed"], circuit, 0.0, self.chw_pumps.flow_kgs, self.chw_pumps.head_kpa)
         to_coils = total * far / both
-        condensers = self._condenser * (s["valve"] + _LEAK_SHARE)
+        condensers = self._condenser * (s["valve"] * s["throttle"] + _LEAK_SHARE)
         opened = np.sum(condensers) + _STILL_KGS
         cw_circuit = 1.0 / (opened * opened) + self._cw_rest
         cw = pump.flow_kgs(s["cw_count"], 1.0, cw_circuit, self.truth.cw_static_kpa, self.cw_pumps.flow_kgs, self.cw_pumps.head_kpa)
@@ -175,7 +176,7 @@ class ChilledWater:
         """Returns the heat that leaves the site now [kW]: to the air from towers and their fans, to plant rooms from motors and drives."""
         chillers, cells = d["chillers"], d["cells"]
         motors = d["chw_pump_kw"] - d["chw_shaft"] + d["cw_pump_kw"] - d["cw_shaft"] + d["plates_pump_kw"] - d["plates_shaft"]
-        return np.sum(cells["rejected"]) + np.sum(cells["power"]) + motors + np.sum(chillers["to_room"])
+        return np.sum(cells["rejected"]) + np.sum(cells["lost"]) + np.sum(cells["power"]) + motors + np.sum(chillers["to_room"])
 
     def step(self, s: Mapping[str, Expr], u: Mapping[str, Expr], d: Mapping[str, Expr], coil_heat_kw: Expr, dt: float) -> dict[str, Expr]:
         """Returns the state ``dt`` seconds on; ``coil_heat_kw`` is what all halls' coils give to the water."""
@@ -215,7 +216,16 @@ class ChilledWater:
         integral = np.clip(s["pump_integral"] + dt / own.dp_reset_s * own.dp_gain_per_kpa * error, own.pump_speed_min, 1.0)
         running = u["chw_pump_count"] > 0.5
         lacking = _BYPASS_GAIN * (u["chw_flow_min_kgs"] - d["total"]) / self.plant.chw_flow_kgs
-        limit = {name: dt / tau for name, tau in (("pump", _PUMP_RAMP_S), ("drive", _DRIVE_RAMP_S), ("bypass", _BYPASS_S), ("plates", self.plates.valve_s))}
+        limit = {
+            name: dt / tau
+            for name, tau in (
+                ("pump", _PUMP_RAMP_S),
+                ("drive", _DRIVE_RAMP_S),
+                ("bypass", _BYPASS_S),
+                ("throttle", _THROTTLE_S),
+                ("plates", self.plates.valve_s),
+            )
+        }
         return {
             "pump_speed": s["pump_speed"] + np.clip(np.where(running, wanted, own.pump_speed_min) - s["pump_speed"], -limit["drive"], limit["drive"]),
             "pump_integral": np.where(running, integral, own.pump_speed_min),
@@ -223,4 +233,5 @@ class ChilledWater:
             "cw_count": s["cw_count"] + np.clip(np.minimum(u["cw_pump_count"], self.cw_pumps.most) - s["cw_count"], -limit["pump"], limit["pump"]),
             "bypass": np.clip(s["bypass"] + np.clip(dt * lacking, -limit["bypass"], limit["bypass"]), 0.0, 1.0),
             "economiser": s["economiser"] + np.clip(u["economiser"] - s["economiser"], -limit["plates"], limit["plates"]),
+            "throttle": s["throttle"] + np.clip(u["condenser_throttle"] - s["throttle"], -limit["throttle"], limit["throttle"]),
         }

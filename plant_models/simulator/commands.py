@@ -27,6 +27,8 @@ class PlantCommands:
     tower_fan_low         fan speed floor of running cells, 0 where fans may stop
     tower_fan_high        fan speed cap (head pressure, load)
     tower_bypass          1 while the tower bypass holds condenser water up (head pressure)
+    condenser_throttle    position of running machines' condenser valves, share (head pressure)
+    basin_heaters         1 while the heaters of the cells' basins are on
     economiser            wanted position of the economiser's valves, 0 off .. 1 in line
     """
 
@@ -43,6 +45,8 @@ class PlantCommands:
     tower_fan_low: float
     tower_fan_high: float
     tower_bypass: float
+    condenser_throttle: float
+    basin_heaters: float
     economiser: float
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from plant_models.simulator.head_pressure import HeadPressure
 from plant_models.simulator.timers import Held
 from plant_models.site.topology import PumpGroup, Tower
 
@@ -15,13 +16,13 @@ _CAP_FULL_AT: Final = 0.5  # 5.20.12.2
 _FANS_OFF_S: Final = 300.0  # 5.20.12.2: 5 min at minimum speed and below setpoint
 _FANS_BAND_K: Final = 0.6
 _FANS_MIN_OFF_S: Final = 60.0
-LIFT_MARGIN_K: Final = 1.0  # engineering value: head pressure acts this far above the maker's minimum lift
-_CAP_PER_K_S: Final = 0.0005  # engineering value: 1 K short of lift for 10 min takes 30 % of speed
 _BYPASS_OFF_K: Final = 2.0
 _ENTERING_MIN_C: Final = 12.8  # chiller makers: lowest entering condenser water, 55 F
 _BASIN_LOW_C: Final = 5.0  # tower makers: no fan on water this cold
 _WETBULB_LOW_C: Final = -5.0  # tower makers: in air this cold ...
 _BASIN_LOW_IN_FROST_C: Final = 7.0  # ... no fan on water below this
+_HEATERS_ON_C: Final = 4.5  # tower makers: basin heaters hold 4-5 degC in cells without heat
+_HEATERS_BAND_K: Final = 1.0
 
 
 class Condenser:
@@ -32,7 +33,7 @@ class Condenser:
         self._pumps = pumps
         self._towers = tuple(towers)
         self._lift_min_k = lift_min_k
-        self._head_cap = 1.0
+        self.head_pressure = HeadPressure(lift_min_k)
         self._fans_on = True
         self._fans_off_at_s = -math.inf
         self._at_minimum = Held()
@@ -41,6 +42,7 @@ class Condenser:
         self.fan_low = 0.0
         self.fan_high = 1.0
         self.bypass = False
+        self.heaters = False
 
     def count(self, machines_with_pump: int, economiser_flow_kgs: float) -> None:
         """Sets pumps and cells: a pump for each machine, and as many cells as their water and the economiser's own wets [kg/s]."""
@@ -58,8 +60,11 @@ class Condenser:
         on = self._towers[: self.cells]
         minimum = max((t.fan_min_pct for t in on), default=0.0) / 100.0
         basin_c = min((seen[s] for t in on if (s := f"{t.name}.basin_temp_c") in seen), default=cws_c)
-        self._head_pressure(elapsed_s, lift_k, cws_c, minimum)
-        self._switch_fans(now_s, [seen[s] for t in on if (s := f"{t.name}.fan_pct") in seen], minimum, cws_c, setpoint_c)
+        speeds_pct = [seen[s] for t in on if (s := f"{t.name}.fan_pct") in seen]
+        self.head_pressure.scan(elapsed_s, lift_k, max(speeds_pct) / 100.0 if speeds_pct else None, minimum)
+        self._keep_warm(lift_k, cws_c)
+        self._heat_basins([seen[s] for t in self._towers if (s := f"{t.name}.basin_temp_c") in seen])
+        self._switch_fans(now_s, speeds_pct, minimum, cws_c, setpoint_c)
         frost = seen.get("weather.oa_wetbulb_c", 0.0) < _WETBULB_LOW_C
         frozen = basin_c is not None and basin_c < (_BASIN_LOW_IN_FROST_C if frost else _BASIN_LOW_C)
         if basin_c is not None and basin_c < _BASIN_LOW_C:
@@ -68,17 +73,22 @@ class Condenser:
         if not on or frozen or not self._fans_on:
             self.fan_low = self.fan_high = 0.0
             return
-        self.fan_low, self.fan_high = minimum, max(minimum, min(self._head_cap, load_cap))
+        self.fan_low, self.fan_high = minimum, max(minimum, min(self.head_pressure.fan_cap(minimum), load_cap))
 
-    def _head_pressure(self, elapsed_s: float, lift_k: float | None, cws_c: float | None, minimum: float) -> None:
+    def _keep_warm(self, lift_k: float | None, cws_c: float | None) -> None:
+        """Opens the towers' bypass, which keeps water off the fills, where the whole range of the head-pressure loop is not enough."""
         if lift_k is None:
-            self._head_cap, self.bypass = 1.0, False
+            self.bypass = False
             return
-        short_k = self._lift_min_k + LIFT_MARGIN_K - lift_k
-        self._head_cap = min(max(self._head_cap - _CAP_PER_K_S * short_k * elapsed_s, minimum), 1.0)
         too_cold = lift_k < self._lift_min_k or (cws_c is not None and cws_c < _ENTERING_MIN_C)
         warm = lift_k > self._lift_min_k + _BYPASS_OFF_K and (cws_c is None or cws_c > _ENTERING_MIN_C + _FANS_BAND_K)
-        self.bypass = (self.bypass and not warm) or (too_cold and self._head_cap <= minimum)
+        self.bypass = (self.bypass and not warm) or (too_cold and self.head_pressure.demand >= 1.0)
+
+    def _heat_basins(self, basins_c: Sequence[float]) -> None:
+        """Switches the basin heaters of all cells by the coldest of them."""
+        coldest_c = min(basins_c, default=None)
+        if coldest_c is not None:
+            self.heaters = coldest_c < _HEATERS_ON_C + (_HEATERS_BAND_K if self.heaters else 0.0)
 
     def _switch_fans(self, now_s: float, speeds_pct: Sequence[float], minimum: float, cws_c: float | None, setpoint_c: float) -> None:
         if cws_c is None:

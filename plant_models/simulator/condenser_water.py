@@ -31,6 +31,8 @@ class CondenserWater:
         self.fan_kw = np.array([c.fan_power_kw for c in cells])
         self._fill_factor = np.array([t.fill_factor for t in truths])
         self._fill_s = np.array([t.fill_s for t in truths])
+        self._heater_kw = np.array([t.heater_kw for t in truths])
+        self._loss_kw_per_k = np.array([t.basin_loss_kw_per_k for t in truths])
         self._basin_kj_per_k = CP_WATER * KG_PER_M3_WATER * np.array([t.basin_m3 for t in truths])
         self._header_kj_per_k = CP_WATER * max(design_flow_kgs, 1.0) * truth.condenser_pipe_s
 
@@ -57,7 +59,7 @@ class CondenserWater:
         return np.sum(self.shares(s) * s["basin_c"]) if self.cells else s["cw_return_c"]
 
     def duty(self, s: Mapping[str, Expr], u: Mapping[str, Expr], flow_kgs: Expr) -> dict[str, Expr]:
-        """Returns what each cell does now: water [kg/s], heat rejected, fan power [kW], fan speed, evaporation, drift and blowdown [kg/s]."""
+        """Returns what each cell does now: water [kg/s], heat rejected, fan and heater power, what the basin loses [kW], fan speed, evaporation, drift and blowdown [kg/s]."""
         water = flow_kgs * self.shares(s)
         over_fill = 1.0 - _BYPASS_SHARE * u["tower_bypass"]
         rejected = tower.heat_kw(water * over_fill, s["cw_return_c"], s["fill_c"])
@@ -70,6 +72,8 @@ class CondenserWater:
             "rejected": rejected,
             "speed": speed,
             "power": self.fan_kw * tower.fan_power_share(speed),
+            "heaters": self._heater_kw * u["basin_heaters"],
+            "lost": self._loss_kw_per_k * (s["basin_c"] - u["oa_drybulb_c"]),
             "evaporated": evaporated,
             "blowdown": tower.blowdown_kgs(evaporated, drift, self._truth.cycles_of_concentration) + drift,
         }
@@ -82,7 +86,13 @@ class CondenserWater:
         share = duty["water"] * duty["over_fill"] / self.design_kgs
         target = tower.leaving_target_c(s["cw_return_c"], s["fill_c"], u["oa_wetbulb_c"], share, duty["speed"], u["tower_fill"])
         basins = np.sum(s["basin_c"]) / max(self.count, 1)
-        arriving = CP_WATER * duty["water"] * (s["cw_return_c"] - s["basin_c"]) - duty["rejected"] + CP_WATER * _EQUALISED_KGS * (basins - s["basin_c"])
+        arriving = (
+            CP_WATER * duty["water"] * (s["cw_return_c"] - s["basin_c"])
+            - duty["rejected"]
+            - duty["lost"]
+            + duty["heaters"]
+            + CP_WATER * _EQUALISED_KGS * (basins - s["basin_c"])
+        )
         return {
             "fill_c": s["fill_c"] + dt / self._fill_s * (target - s["fill_c"]),
             "basin_c": s["basin_c"] + dt / self._basin_kj_per_k * arriving,

@@ -24,12 +24,12 @@ Array = NDArray[np.float64]
 _Each: TypeAlias = Mapping[str, Mapping[str, Expr]]  # values by name, by plant or hall
 
 ENERGIES: Final = (
-    "chillers", "chw_pumps", "cw_pumps", "economiser_pumps", "towers", "crah_fans", "electrical_losses", "server_fans", "it_without_fans",
+    "chillers", "chw_pumps", "cw_pumps", "economiser_pumps", "towers", "crah_fans", "heaters", "electrical_losses", "server_fans", "it_without_fans",
 )  # fmt: skip
 COUNTERS: Final = ("it_work_kwh", "water_evaporated_kg", "water_blowdown_kg", "outside_curve_kwh", "process_kwh", "rejected_kwh")
 COMMANDED: Final = (
     "chiller_on", "chiller_valve", "chiller_limit", "chws_setpoint_c", "chw_pump_count", "chw_dp_setpoint_kpa", "chw_flow_min_kgs",
-    "cw_pump_count", "tower_on", "cws_setpoint_c", "tower_fan_low", "tower_fan_high", "tower_bypass", "economiser",
+    "cw_pump_count", "tower_on", "cws_setpoint_c", "tower_fan_low", "tower_fan_high", "tower_bypass", "condenser_throttle", "basin_heaters", "economiser",
 )  # fmt: skip
 WEATHER: Final = ("oa_drybulb_c", "oa_wetbulb_c", "pressure_kpa")
 _HOUR_S: Final = 3600.0
@@ -144,6 +144,7 @@ class Equations:
             "cw_pumps": sum((d["cw_pump_kw"] for d in duties.values()), 0.0),
             "economiser_pumps": sum((d["plates_pump_kw"] for d in duties.values()), 0.0),
             "towers": sum((np.sum(d["cells"]["power"]) for d in duties.values()), 0.0),
+            "heaters": sum((np.sum(d["cells"]["heaters"]) for d in duties.values()), 0.0),
             "crah_fans": sum((h["fan"] for h in heats.values()), 0.0),
             "electrical_losses": losses,
             "server_fans": sum((np.sum(d["server_fans"]) for d in asked.values()), 0.0),

@@ -76,6 +76,8 @@ class TowerTruth:
     fill_factor: Annotated[float, Field(gt=0.3, le=1.2)] = 0.95
     fill_s: Annotated[float, Field(ge=5, le=120)] = 15.0
     basin_m3: Positive = 6.0
+    basin_loss_kw_per_k: NonNegative = 0.15  # to the air: 15 m2 at 10 W/(m2 K)
+    heater_kw: NonNegative = 8.0  # holds 4.5 degC at -18 degC with a margin of two
 
 
 @dataclass(frozen=True)

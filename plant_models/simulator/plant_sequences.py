@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from plant_models.simulator.commands import PlantCommands
-from plant_models.simulator.condenser import LIFT_MARGIN_K, Condenser
+from plant_models.simulator.condenser import Condenser
 from plant_models.simulator.economiser import EconomiserSequence, Waters
+from plant_models.simulator.head_pressure import LIFT_MARGIN_K
 from plant_models.simulator.pumps import PumpStaging, slow
 from plant_models.simulator.staging import WATER_KJ_PER_KGK, Duty, Staging
 from plant_models.site.topology import Site
@@ -164,6 +165,8 @@ class PlantSequences:
             tower_fan_low=self.condenser.fan_low,
             tower_fan_high=self.condenser.fan_high,
             tower_bypass=float(self.condenser.bypass),
+            condenser_throttle=self.condenser.head_pressure.condenser_valve,
+            basin_heaters=float(self.condenser.heaters),
             economiser=float(in_line_share(self.economiser.state)),
         )
 

@@ -22,6 +22,7 @@ _DP_FAILSAFE_KPA: Final = 13.8  # 5.20.4.15, 2 psi
 _OVERLOAD_S: Final = 120.0  # engineering value: a stage that cannot carry the load is passed through, timers or not
 _START_SHARE: Final = 0.85  # engineering value: load of machines that begin together, after free cooling or before the simulation
 _STAGGER_S: Final = 30.0  # engineering value: between machines that begin together
+_BYPASS_MARGIN: Final = 1.08  # engineering value: over the makers' minimum, for what valves and sensors are off by
 _ORDER: Final = {"positive_displacement": 0, "vsd_centrifugal": 1, "constant_speed_centrifugal": 2}  # 5.20.4.7
 
 
@@ -101,9 +102,9 @@ class Staging:
 
     @property
     def flow_min_kgs(self) -> float:
-        """Returns the bypass setpoint: the highest minimum share of the machines with flow times their design flow together (5.20.8)."""
+        """Returns the bypass setpoint: the highest minimum share of the machines with flow times their design flow together (5.20.8), with a margin."""
         used = [m.spec for m in self.machines if m.wants_flow]
-        return max((s.evaporator_flow_min_share for s in used), default=0.0) * sum(s.evaporator_flow_kgs for s in used)
+        return _BYPASS_MARGIN * max((s.evaporator_flow_min_share for s in used), default=0.0) * sum(s.evaporator_flow_kgs for s in used)
 
     def scan(self, now_s: float, elapsed_s: float, duty: Duty, seen: Mapping[str, float]) -> None:
         """Moves sequences on, then decides whether one more or one less machine runs; one change at a time."""

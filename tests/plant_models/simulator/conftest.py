@@ -51,7 +51,15 @@ def held_commands(site: Site, running: int) -> Commands:
         towers = sum(t.plant == plant.name for t in site.tower)
         on = (np.arange(chillers) < running).astype(float)
         flows = {"chw_pump_count": running + 1.0, "chw_dp_setpoint_kpa": 150.0, "chw_flow_min_kgs": 18.0 * running, "cw_pump_count": float(running)}
-        tower = {"cws_setpoint_c": 23.5, "tower_fan_low": 0.25, "tower_fan_high": 1.0, "tower_bypass": 0.0, "economiser": 0.0}
+        tower = {
+            "cws_setpoint_c": 23.5,
+            "tower_fan_low": 0.25,
+            "tower_fan_high": 1.0,
+            "tower_bypass": 0.0,
+            "condenser_throttle": 1.0,
+            "basin_heaters": 0.0,
+            "economiser": 0.0,
+        }
         plants.append(PlantCommands(on, on, np.ones(chillers), chws_setpoint_c=10.0, tower_on=np.ones(towers), **flows, **tower))
     return Commands(tuple(plants), np.full(len(site.hall), 20.0), np.full(len(site.hall), 0.9))
 

@@ -75,3 +75,26 @@ def test_a_dead_daemon_leaves_warm_setpoints_behind_and_the_bas_takes_them_back(
     assert hottest(site, 1.0) < 28.0
     assert site.read("plant.chws_setpoint_c.effective") == pytest.approx(10.0)
     assert site.read("hall-a.crah_fan_setpoint_pct.effective") == pytest.approx(90.0)
+
+
+@pytest.mark.parametrize(("day", "hour"), [("01-15", 0.0), ("04-15", 0.0), ("04-15", 12.0)])
+def test_rising_chilled_water_in_cold_air_keeps_lift_and_evaporator_flow(day: str, hour: float) -> None:
+    """A reset that warms the water from 10 to 15 degC at the BAS's own rate, as Guideline 36 does on a cool day."""
+    loaded, site = build("small", day, hour)
+    site.advance(site.now_s + 2 * HOUR_S)
+    site.bas.set_hand("plant.chws_setpoint_c", 15.0)
+    site.bas.set_hand("hall-a.crah_fan_setpoint_pct", 70.0)
+    short_of_flow_s = short_of_lift_s = 0.0
+    started_s = {c.name: -1e9 for c in loaded.site.chiller}
+    for _ in range(3 * 360):
+        site.advance(site.now_s + 10.0)
+        now = site.truth.values
+        for c in loaded.site.chiller:
+            if now[f"{c.name}.running_count"] < 0.5:
+                started_s[c.name] = site.now_s
+                continue
+            settled = site.now_s - started_s[c.name] >= 600.0
+            short_of_flow_s += 10.0 * (now[f"{c.name}.evaporator_flow_kgs"] < c.evaporator_flow_min_share * c.evaporator_flow_kgs)
+            short_of_lift_s += 10.0 * (settled and now[f"{c.name}.cwr_temp_c"] - now[f"{c.name}.chws_temp_c"] < c.lift_min_k)
+    assert short_of_flow_s <= 10.0
+    assert short_of_lift_s <= 60.0
