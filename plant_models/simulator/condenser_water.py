@@ -59,7 +59,10 @@ class CondenserWater:
         return np.sum(self.shares(s) * s["basin_c"]) if self.cells else s["cw_return_c"]
 
     def duty(self, s: Mapping[str, Expr], u: Mapping[str, Expr], flow_kgs: Expr) -> dict[str, Expr]:
-        """Returns what each cell does now: water [kg/s], heat rejected, fan and heater power, what the basin loses [kW], fan speed, evaporation, drift and blowdown [kg/s]."""
+        """Returns what each cell does now.
+
+        Water, evaporation, drift and blowdown [kg/s]; heat rejected and lost by the basin, fan and heater power [kW]; fan speed share.
+        """
         water = flow_kgs * self.shares(s)
         over_fill = 1.0 - _BYPASS_SHARE * u["tower_bypass"]
         rejected = tower.heat_kw(water * over_fill, s["cw_return_c"], s["fill_c"])
