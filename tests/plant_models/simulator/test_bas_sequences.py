@@ -4,75 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from plant_models.simulator.bas import Bas
-from plant_models.simulator.commands import PlantCommands
 from plant_models.site.load import LoadedSite, load_site
 from plant_models.site.points import Points
 from plant_models.site.topology import Site
 from safety.signals import EconomiserState, MachineState
-
-ROOT = Path(__file__).parents[3]
-SCAN_S = 5.0
-START_S = 1_752_555_600.0
-CP = 4.186
-MACHINES = [f"ch-{i}" for i in range(1, 6)]
+from tests.plant_models.simulator.bas_bench import MACHINES, ROOT, SCAN_S, START_S, Bench, sensors
 
 
 @pytest.fixture(scope="module")
 def loaded() -> LoadedSite:
     return load_site(ROOT / "config/reference-a", {})
-
-
-def sensors(load_kw: float, wetbulb_c: float = 22.0, chws_c: float = 10.0) -> dict[str, float]:
-    """Returns what a plant at rest shows at a load, with 100 kg/s of chilled water and a warm condenser side."""
-    seen = {
-        "plant.chws_temp_c": chws_c,
-        "plant.chwr_temp_c": 10.0 + load_kw / (100.0 * CP),
-        "plant.chw_flow_kgs": 100.0,
-        "plant.chw_dp_kpa": 150.0,
-        "plant.cws_temp_c": wetbulb_c + 4.0,
-        "plant.cwr_temp_c": wetbulb_c + 9.0,
-        "hall-a.it_load_kw": load_kw / 1.1,
-        "hall-a.rack_inlet_max_c": 24.0,
-        "weather.oa_wetbulb_c": wetbulb_c,
-        "wse.heat_kw": 0.0,
-    }
-    for machine in MACHINES:
-        seen[f"{machine}.load_pct"] = 70.0
-        seen[f"{machine}.evaporator_flow_kgs"] = 30.0
-    for cell in range(1, 6):
-        seen[f"ct-{cell}.fan_pct"] = 60.0
-        seen[f"ct-{cell}.basin_temp_c"] = wetbulb_c + 4.0
-    return seen
-
-
-class Bench:
-    """Scans a BAS with sensors that a test sets."""
-
-    def __init__(self, loaded: LoadedSite, seen: dict[str, float]) -> None:
-        self.bas = Bas(loaded.site, loaded.points)
-        self.now_s = START_S
-        self.seen = seen
-        self.commands: PlantCommands = self.bas.scan(self.now_s, seen).plants[0]
-
-    def scan_for(self, seconds: float) -> list[PlantCommands]:
-        history = []
-        for _ in range(round(seconds / SCAN_S)):
-            self.now_s += SCAN_S
-            self.commands = self.bas.scan(self.now_s, self.seen).plants[0]
-            history.append(self.commands)
-        return history
-
-    def running(self) -> list[str]:
-        return [m for m in MACHINES if self.bas.read(f"{m}.machine_state") == MachineState.RUNNING]
-
-    def state(self, signal: str) -> float | None:
-        return self.bas.read(signal)
 
 
 def test_the_first_scan_finds_the_machines_running_that_the_load_needs(loaded: LoadedSite) -> None:
@@ -316,61 +262,6 @@ def test_free_cooling_colds_the_towers_when_supply_is_warm_and_never_below_freez
     assert bench.commands.cws_setpoint_c < start_c
     bench.scan_for(7200)
     assert bench.commands.cws_setpoint_c >= 7.0
-
-
-def test_head_pressure_lowers_the_fan_cap_then_throttles_condensers_then_opens_the_bypass(loaded: LoadedSite) -> None:
-    bench = Bench(loaded, sensors(3300.0))
-    for m in MACHINES:
-        bench.seen.update({f"{m}.chws_temp_c": 10.0, f"{m}.cwr_temp_c": 17.9})  # 7.9 K, the machine's minimum is 8 K
-    history = bench.scan_for(3600)
-    caps, valves = [c.tower_fan_high for c in history], [c.condenser_throttle for c in history]
-    at_floor = next(i for i, cap in enumerate(caps) if cap <= 0.25)
-    assert caps[0] > caps[at_floor]
-    assert min(valves[:at_floor]) == 1.0
-    assert valves[-1] == pytest.approx(0.35)
-    assert [c.tower_bypass for c in history].index(1.0) >= valves.index(valves[-1])
-    for m in MACHINES:
-        bench.seen[f"{m}.cwr_temp_c"] = 22.0
-    bench.scan_for(3600)
-    assert bench.commands.tower_bypass == 0.0
-    assert bench.commands.tower_fan_high > 0.9
-    assert bench.commands.condenser_throttle == 1.0
-
-
-def test_basin_heaters_hold_cells_above_freezing(loaded: LoadedSite) -> None:
-    seen = sensors(3300.0, wetbulb_c=-5.0) | {f"ct-{i}.basin_temp_c": 8.0 for i in range(1, 6)}
-    bench = Bench(loaded, seen)
-    assert bench.commands.basin_heaters == 0.0
-    bench.seen["ct-5.basin_temp_c"] = 4.2
-    bench.scan_for(5)
-    assert bench.commands.basin_heaters == 1.0
-    bench.seen["ct-5.basin_temp_c"] = 5.0
-    bench.scan_for(5)
-    assert bench.commands.basin_heaters == 1.0
-    bench.seen["ct-5.basin_temp_c"] = 5.6
-    bench.scan_for(5)
-    assert bench.commands.basin_heaters == 0.0
-
-
-def test_fans_stop_when_too_cold_at_minimum_and_come_back(loaded: LoadedSite) -> None:
-    bench = Bench(loaded, sensors(3300.0))
-    bench.seen["plant.cws_temp_c"] = 20.0
-    bench.seen.update({f"ct-{i}.fan_pct": 25.0 for i in range(1, 6)})
-    history = bench.scan_for(400)
-    assert history[58].tower_fan_high > 0.0
-    assert history[-1].tower_fan_high == 0.0
-    bench.seen["plant.cws_temp_c"] = 27.0
-    bench.scan_for(120)
-    assert bench.commands.tower_fan_high >= 0.7
-    assert bench.commands.tower_fan_low == pytest.approx(0.25)
-
-
-def test_freezing_weather_stops_the_fans(loaded: LoadedSite) -> None:
-    bench = Bench(loaded, sensors(3300.0, wetbulb_c=-5.0))
-    bench.seen.update({f"ct-{i}.basin_temp_c": 4.0 for i in range(1, 6)})
-    bench.scan_for(10)
-    assert bench.commands.tower_fan_high == 0.0
-    assert bench.commands.tower_bypass == 1.0
 
 
 def test_more_cells_than_pumps_run_where_their_water_wets_them(loaded: LoadedSite) -> None:
