@@ -7,11 +7,13 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from controller.policies import POLICIES
 from plant_models.site.load import SiteErrors, load_site
+from plant_models.sources.load import SHAPES
 
 
 def add_commands(commands: Any) -> None:
@@ -52,6 +54,7 @@ def _add_backtest(commands: Any) -> None:
     )
     backtest.add_argument("--weather", default="greensboro", help="greensboro, miami, or an EPW, TMY or CSV file (default: %(default)s)")
     backtest.add_argument("--load", type=Path, metavar="FILE", help="IT load; default: a generated daily shape with noise")
+    backtest.add_argument("--shape", default="service", choices=sorted(SHAPES), help="of the generated load (default: %(default)s)")
     backtest.add_argument("--price", type=Path, metavar="FILE", help="hourly energy prices, known to the plan a day ahead; default: the site's tariff")
     backtest.add_argument("--carbon", type=Path, metavar="FILE", help="hourly carbon intensity, likewise; default: the site's mean")
     backtest.add_argument("--start", default="07-15", metavar="DATE", help="first day, as 07-15 or 2025-07-15 (default: %(default)s)")
@@ -88,9 +91,7 @@ def _backtest(asked: argparse.Namespace) -> int:
     from plant_models.sources.problems import SourceError
     from plant_models.sources.tariff import tariff_of
 
-    conditions = Conditions(
-        asked.weather, asked.load, asked.seed, asked.start, asked.days, price=asked.price, carbon=asked.carbon, ageing_seed=asked.ageing_seed
-    )
+    conditions = Conditions(**{each.name: getattr(asked, each.name) for each in fields(Conditions)})
     policies = list(dict.fromkeys(asked.policy))
     tasks = [Task(asked.config, conditions, p, asked.journal / f"{p}.sqlite" if asked.journal else None, asked.series) for p in policies]
     try:

@@ -10,7 +10,7 @@ from plant_models.simulator.ageing import draw
 from plant_models.simulator.plant_file import PlantTruth, load_plant_file
 from plant_models.simulator.site import SimulatedSite
 from plant_models.site.load import LoadedSite
-from plant_models.sources.load import GeneratedLoad, Load, open_load
+from plant_models.sources.load import SHAPES, GeneratedLoad, Load, open_load
 from plant_models.sources.tariff import Tariff, tariff_of
 from plant_models.sources.weather import Weather, day_of, open_weather, start_of
 
@@ -25,7 +25,7 @@ class Conditions:
     """What a run is run under; ``start`` is a day as 2025-07-15 or 07-15, ``load`` a file or None for the generated one.
 
     ``price`` and ``carbon`` are files of hourly values, None for what the site states. ``seed`` draws load and sensors,
-    ``ageing_seed`` what is worn and broken, None for the site as its plant file states it.
+    ``ageing_seed`` what is worn and broken, None for the site as its plant file states it; ``shape`` is that of the generated load.
     """
 
     weather: str = "greensboro"
@@ -36,6 +36,7 @@ class Conditions:
     price: Path | None = None
     carbon: Path | None = None
     ageing_seed: int | None = None
+    shape: str = "service"
 
     def problems(self) -> list[str]:
         """Returns what is out of range, one line each: name, value, what is allowed."""
@@ -88,5 +89,5 @@ def inputs(loaded: LoadedSite, conditions: Conditions) -> tuple[Weather, Load, f
     start_s = start_of(day_of(conditions.start), weather)
     halls = [(hall.name, hall.it_capacity_kw) for hall in loaded.site.hall]
     if conditions.load is None:
-        return weather, GeneratedLoad(len(halls), conditions.seed, weather.utc_offset_h), start_s
+        return weather, GeneratedLoad(len(halls), conditions.seed, weather.utc_offset_h, SHAPES[conditions.shape]), start_s
     return weather, open_load(conditions.load, halls, weather.utc_offset_h), start_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plant_models.sources.problems import Problem, SourceError, number, read_lines
 
@@ -19,6 +20,8 @@ _HOUR_S: Final = 3600.0
 _DAY_S: Final = 86400.0
 _GRID_S: Final = 60.0
 _MINUTES: Final = 1440
+_RAMP_MINUTES: Final = 5  # engineering value: accelerators of a training job come up within minutes
+_JOBS: Final = 2  # stream of the seed, after the two noises
 _EPOCH_WEEKDAY: Final = 3  # 1 January 1970 was a Thursday
 _UTILISATION: Final = ("utilisation", "utilization", "cpu_load")
 _POWER: Final = ("it_load_kw", "kw", "power_kw")
@@ -48,6 +51,15 @@ class LoadShape:
     fast_correlation_s: float = 1800.0
     slow_sd: float = 0.025
     slow_correlation_s: float = 10800.0
+    job_h: float = 0.0  # mean length of a job that takes the whole hall; 0: no such jobs
+    job_swing: float = 0.0  # half of the difference between a hall full of a job and one between two jobs
+
+
+SHAPES: Final[Mapping[str, LoadShape]] = {
+    "service": LoadShape(),
+    "batch": LoadShape(mean=0.82, daily_swing=0.02, weekend_drop=0.0, fast_sd=0.01, slow_sd=0.02),  # a queue that is never empty
+    "training": LoadShape(mean=0.70, daily_swing=0.0, weekend_drop=0.0, fast_sd=0.01, slow_sd=0.01, job_h=5.0, job_swing=0.28),
+}
 
 
 class GeneratedLoad:
@@ -88,7 +100,23 @@ class GeneratedLoad:
                 state = keep * state + sd * math.sqrt(1.0 - keep**2) * float(innovation)
                 values.append(state)
             total += values[_MINUTES:]
+        if self._shape.job_h:
+            total += self._jobs_of_day(hall, day)
         return [float(v) for v in total]
+
+    def _jobs_of_day(self, hall: int, day: int) -> NDArray[np.float64]:
+        """Returns a hall full and nearly empty in turn, as one large job follows another; ramps of ``_RAMP_MINUTES``, and none across midnight."""
+        generator = np.random.default_rng((self._seed, hall, _JOBS, day % 2**32))
+        level, minute = generator.choice((-1.0, 1.0)), 0
+        wanted = np.empty(_MINUTES)
+        while minute < _MINUTES:
+            until = minute + max(int(generator.exponential(self._shape.job_h * 60.0)), _RAMP_MINUTES)
+            wanted[minute:until] = level * generator.uniform(0.6, 1.0)
+            level, minute = -level, until
+        ends = np.minimum(np.arange(_MINUTES), np.arange(_MINUTES)[::-1]) / _RAMP_MINUTES
+        kernel = np.ones(_RAMP_MINUTES) / _RAMP_MINUTES
+        smooth: NDArray[np.float64] = np.convolve(np.pad(wanted, (_RAMP_MINUTES - 1, 0), mode="edge"), kernel, mode="valid")
+        return self._shape.job_swing * smooth * np.minimum(ends, 1.0)
 
 
 def _mean_at(shape: LoadShape, local_s: float) -> float:

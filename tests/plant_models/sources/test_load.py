@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plant_models.sources.load import GeneratedLoad, LoadShape, open_load
+from plant_models.sources.load import SHAPES, GeneratedLoad, LoadShape, open_load
 from plant_models.sources.problems import SourceError
 
 START_S = 1_752_555_600.0  # Tuesday 15 July 2025, midnight at UTC-5
@@ -90,3 +90,24 @@ def test_bad_traces_are_refused(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(SourceError) as caught:
         open_load(path, [("hall-a", 1000.0)])
     assert str(caught.value.problems[0]).startswith(says)
+
+
+def test_every_shape_is_a_share_and_training_comes_in_steps() -> None:
+    """A service swings with the day, a batch queue hardly at all, training jobs by half the hall within minutes."""
+    steps = {}
+    for name, shape in SHAPES.items():
+        load = GeneratedLoad(1, seed=3, shape=shape)
+        values = [load.at(START_S + k * 300.0)[0] for k in range(3 * 288)]
+        assert 0.0 <= min(values) <= max(values) <= 1.0
+        steps[name] = max(abs(b - a) for a, b in pairwise(values))
+    assert steps["service"] < 0.08
+    assert steps["batch"] < 0.08
+    assert steps["training"] > 0.3
+
+
+def test_jobs_leave_no_step_at_midnight_and_repeat_by_seed() -> None:
+    one, two = (GeneratedLoad(1, seed=5, shape=SHAPES["training"]) for _ in range(2))
+    for day in range(10):
+        before, after = one.at((20000 + day) * 86400.0 - 60.0)[0], one.at((20000 + day) * 86400.0)[0]
+        assert abs(after - before) < 0.12
+        assert two.at((20000 + day) * 86400.0 + 40000.0) == one.at((20000 + day) * 86400.0 + 40000.0)
