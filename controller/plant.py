@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 from controller.clock import Clock
 from controller.fieldbus import Fieldbus
 from plant_models.site.codec import resolution
+from plant_models.site.links import line_of
 from plant_models.site.points import Point
 from safety.records import Command, Outcome, Reading, Receipt, Snapshot, Status
 
 if TYPE_CHECKING:
     from plant_models.site.load import LoadedSite
+    from plant_models.site.topology import Device
 
 HEARTBEAT_SIGNAL: Final = "daemon.heartbeat"
 HEARTBEAT_WRAPS: Final = 32768  # fits every integer type that a register may have
@@ -167,15 +169,16 @@ class Plant:
         """Returns the points of each device, and the signals that are no readable points; the same tuple each time, so that a bus can keep its blocks."""
         if (known := self._groups.get(signals)) is not None:
             return known
-        by_device: dict[str, list[Point]] = {}
+        by_bus: dict[int, tuple[Fieldbus, list[Point]]] = {}
         absent: list[str] = []
         for signal in signals:
             point = self._points.get(signal)
             if point is None or not point.readable:
                 absent.append(signal)
             else:
-                by_device.setdefault(point.device, []).append(point)
-        grouped = tuple((self._buses[device], tuple(points)) for device, points in by_device.items()), tuple(absent)
+                bus = self._buses[point.device]
+                by_bus.setdefault(id(bus), (bus, []))[1].append(point)
+        grouped = tuple((bus, tuple(points)) for bus, points in by_bus.values()), tuple(absent)
         self._groups[signals] = grouped
         return grouped
 
@@ -236,9 +239,8 @@ def connect_buses(loaded: LoadedSite) -> Mapping[str, Fieldbus]:
     for name in dict.fromkeys(p.device for p in loaded.points.rows):
         device = loaded.site.device[name]
         if device.protocol == "modbus":
-            from controller.fieldbus.modbus import ModbusBus
-
-            buses[name] = ModbusBus(device, timing.read_timeout_wall_s, timing.write_timeout_wall_s)
+            if name not in buses:
+                buses |= _modbus_bus(loaded, device)
         elif device.protocol == "bacnet":
             from controller.fieldbus.bacnet import BacnetBus
 
@@ -251,3 +253,13 @@ def connect_buses(loaded: LoadedSite) -> Mapping[str, Fieldbus]:
             watches_clock = site.clock.source == "wall"  # a simulated plant has a time of its own
             buses[name] = OpcUaBus(device, timing.read_timeout_wall_s, timing.write_timeout_wall_s, keys=keys, watches_clock=watches_clock)
     return buses
+
+
+def _modbus_bus(loaded: LoadedSite, device: Device) -> dict[str, Fieldbus]:
+    """Returns one bus for all devices that have the same connection, by each of their names: many gateways allow only one."""
+    from controller.fieldbus.modbus import ModbusBus
+
+    site, timing = loaded.site, loaded.site.timing
+    sharing = {name: other for name, other in site.device.items() if other.protocol == "modbus" and line_of(other) == line_of(device)}
+    bus = ModbusBus(device, timing.read_timeout_wall_s, timing.write_timeout_wall_s, shared_by=sharing, directory=site.directory)
+    return dict.fromkeys(sharing, bus)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,8 +14,10 @@ from typing import Protocol, Self
 from hil.devices import Device, Served
 from hil.devices.modbus import ModbusDevice
 from hil.devices.watch import Watch
+from plant_models.site.links import line_of
 from plant_models.site.load import LoadedSite
 
+_SERVED = ("tcp", "rtu-over-tcp")
 BAS_SCAN_S = 5.0  # the simulated BAS scans its points this often; plant time moves in steps of it
 WHOLE_S = 1.0  # a site runs by whole seconds
 SLACK_S = 1e-6  # what a clock near 2e9 s may be off by
@@ -60,14 +62,22 @@ class Bench:
         self.watch = Watch()
         self.each_step: list[Callable[[], None]] = []
         """Called after each step of plant time."""
-        self.devices: tuple[Device, ...] = tuple(self._device(name, (ports or {}).get(name)) for name in loaded.site.device)
+        self._serving: dict[str, Device] = {}  # by name in site.toml; those behind one gateway are one
+        for name, row in loaded.site.device.items():
+            sharing = (
+                [other for other, one in loaded.site.device.items() if one.protocol == "modbus" and line_of(one) == line_of(row)]
+                if row.protocol == "modbus"
+                else [name]
+            )
+            self._serving[name] = self._serving.get(sharing[0]) or self._device(sharing, (ports or {}).get(sharing[0]))
+        self.devices: tuple[Device, ...] = tuple({id(device): device for device in self._serving.values()}.values())
 
-    def _device(self, name: str, port: int | None) -> Device:
-        row = self.loaded.site.device[name]
-        points = [p for p in self.loaded.points.rows if p.device == name]
+    def _device(self, names: Sequence[str], port: int | None) -> Device:
+        name, row = names[0], self.loaded.site.device[names[0]]
+        points = [p for p in self.loaded.points.rows if p.device in names]
         port = row.port if port is None else port
         if row.protocol == "modbus":
-            return ModbusDevice(name, points, self.site, self.watch, host=row.host, port=port)
+            return ModbusDevice(name, points, self.site, self.watch, host=row.host, port=port, rtu=row.transport == "rtu-over-tcp")
         if row.protocol == "bacnet":
             from hil.devices.bacnet import BacnetDevice
 
@@ -84,10 +94,12 @@ class Bench:
     @property
     def environ(self) -> dict[str, str]:
         """Returns the environment that tells a daemon the ports in use."""
-        return {"COLDAISLE_DEVICE": json.dumps({d.name: {"port": d.port} for d in self.devices})}
+        return {"COLDAISLE_DEVICE": json.dumps({name: {"port": device.port} for name, device in self._serving.items()})}
 
     async def open(self) -> None:
-        """Starts serving. Raises OSError when a port is taken."""
+        """Starts serving. Raises OSError when a port is taken, or for a transport that needs a real line or certificates."""
+        if other := [name for name, row in self.loaded.site.device.items() if row.transport not in _SERVED]:
+            raise OSError(f"the bench serves Modbus by {' and '.join(_SERVED)} only, not the devices {', '.join(other)}")
         opened: list[Device] = []
         try:
             for device in self.devices:

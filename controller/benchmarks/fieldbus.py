@@ -23,7 +23,7 @@ from controller.benchmarks.peers import Took, Tools, c_client, compiled, modbus_
 from controller.clock import WallClock
 from controller.fieldbus import Raw
 from controller.fieldbus.modbus import ModbusBus
-from controller.fieldbus.modbus_link import ModbusLink
+from controller.fieldbus.modbus_link import ModbusLink, Trouble, link_to
 from controller.fieldbus.opcua import OpcUaBus
 from controller.plant import Plant, connect_buses
 from plant_models.site.address import Table
@@ -101,7 +101,7 @@ async def measure(say: Say) -> dict[str, Any]:
 async def _modbus(tools: Tools, port: int) -> dict[str, Any]:
     points = modbus_points()
     bus = ModbusBus(Device("modbus", port=port, max_registers=REGISTERS), 5.0, 5.0)
-    link = ModbusLink("127.0.0.1", port)
+    link = link_to(Device("modbus", port=port))
     plain = AsyncModbusTcpClient("127.0.0.1", port=port, timeout=5.0, retries=0)
     await bus.open()
     await link.open(5.0)
@@ -244,7 +244,7 @@ async def _blocks(link: ModbusLink) -> None:
     """One scan that ends with the registers, checked as the C client checks them."""
     for unit in range(1, UNITS + 1):
         found = await link.read(unit, Table.HOLDING, 0, REGISTERS, 5.0)
-        if not isinstance(found, list) or found[-1] != REGISTERS - 1:
+        if isinstance(found, Trouble) or found[-1] != REGISTERS - 1:
             raise WrongValueError(f"unit {unit}: {found}")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from plant_models.site.address import Table, parse_modbus_address
-from plant_models.site.codec import decoder, raw_type
+from plant_models.site.block_codec import Values, block_decoder
+from plant_models.site.codec import raw_type
 from plant_models.site.points import Point
 
 Cut = tuple[int, Table, int]
@@ -15,12 +16,11 @@ Cut = tuple[int, Table, int]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A point, where its registers stand on the wire, and what makes its value of them."""
+    """A point, and where its registers stand on the wire."""
 
     point: Point
     offset: int
     count: int
-    decode: Callable[[Sequence[int]], float | None] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Block:
     offset: int
     count: int
     members: tuple[Placed, ...]
+    decode: Values = field(compare=False, repr=False)
+    """Makes the members' values of the block's registers."""
 
 
 def blocks_of(points: Sequence[Point], max_registers: int, max_gap_registers: int, cuts: Iterable[Cut] = ()) -> tuple[Block, ...]:
@@ -43,7 +45,7 @@ def blocks_of(points: Sequence[Point], max_registers: int, max_gap_registers: in
     tables: dict[tuple[int, Table], list[Placed]] = {}
     for point in points:
         address = parse_modbus_address(point.address)
-        tables.setdefault((address.unit, address.table), []).append(Placed(point, address.offset, raw_type(point).registers, decoder(point)))
+        tables.setdefault((address.unit, address.table), []).append(Placed(point, address.offset, raw_type(point).registers))
     barred = frozenset(cuts)
     blocks: list[Block] = []
     for (unit, table), placed in sorted(tables.items()):
@@ -59,12 +61,13 @@ def blocks_of(points: Sequence[Point], max_registers: int, max_gap_registers: in
 
 
 def halves(block: Block) -> tuple[Block, Block] | None:
-    """Returns a block split at its widest hole, or in the middle where it has none; None for a single point."""
+    """Returns a block split at its widest hole, or in the middle where it has none; None for a single point, and for bits of a single register."""
     members = block.members
-    if len(members) < 2:
+    apart = [i for i in range(1, len(members)) if members[i].offset != members[i - 1].offset]
+    if not apart:
         return None
     middle = len(members) / 2
-    at = max(range(1, len(members)), key=lambda i: (members[i].offset - _end(members[:i]), -abs(i - middle)))
+    at = max(apart, key=lambda i: (members[i].offset - _end(members[:i]), -abs(i - middle)))
     return _block(block.unit, block.table, members[:at]), _block(block.unit, block.table, members[at:])
 
 
@@ -88,4 +91,4 @@ def _end(members: Sequence[Placed]) -> int:
 
 def _block(unit: int, table: Table, members: Sequence[Placed]) -> Block:
     start = members[0].offset
-    return Block(unit, table, start, _end(members) - start, tuple(members))
+    return Block(unit, table, start, _end(members) - start, tuple(members), block_decoder([(m.point, m.offset - start) for m in members]))

@@ -1,15 +1,16 @@
-"""A Modbus TCP device behind the fieldbus seam: points read in blocks, each value written once."""
+"""Modbus devices behind the fieldbus seam, all that share a connection together: points read in blocks, each value written once."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from controller.fieldbus import Raw
 from controller.fieldbus.blocks import Block, Cut, Placed, blocks_of, cut_before, halves
-from controller.fieldbus.modbus_link import Kind, ModbusLink, Trouble
-from plant_models.site.address import parse_modbus_address
+from controller.fieldbus.modbus_link import Kind, Manners, Trouble, link_to
+from plant_models.site.address import ModbusAddress, parse_modbus_address
 from plant_models.site.codec import encode
 from plant_models.site.points import Point
 from plant_models.site.topology import Device
@@ -20,26 +21,42 @@ _SILENT_UNITS_A_READ: Final = 2
 _PLANS_KEPT: Final = 256
 
 
-class ModbusBus:
-    """One Modbus TCP device, or one gateway with several units behind it.
+Part = tuple[Block, Device]
+"""A block and the device whose manners it is read with."""
 
-    A read costs at most two time-outs, however many units are dead: units that answered last time are asked first, a unit that does not
-    answer is not asked again in the same read, and after two of them the rest is MISSING.
+
+class ModbusBus:
+    """One Modbus device, or one gateway or serial line with several units behind it, each perhaps a device of its own in ``site.toml``.
+
+    A read costs at most two time-outs, and those of their repetitions, however many units are dead: units that answered last time are asked
+    first, a unit that does not answer is not asked again in the same read, and after two of them the rest is MISSING.
     """
 
-    def __init__(self, device: Device, read_timeout_s: float = 2.0, write_timeout_s: float = 2.0) -> None:
-        """Does not connect yet; time-outs are of wall time, for each request [s]."""
+    def __init__(
+        self,
+        device: Device,
+        read_timeout_s: float = 2.0,
+        write_timeout_s: float = 2.0,
+        *,
+        shared_by: Mapping[str, Device] | None = None,
+        directory: Path = Path(),
+    ) -> None:
+        """Does not connect yet; time-outs are of wall time, for each request [s], where a device has none of its own.
+
+        ``shared_by`` are the devices behind this connection by name, where there are more than ``device``; files of TLS are in ``directory``.
+        """
         self._device = device
+        self._shared_by = shared_by or {}
         self._read_timeout_s = read_timeout_s
         self._write_timeout_s = write_timeout_s
-        self._link = ModbusLink(device.host, device.port)
+        self._link = link_to(device, directory)
         self._cuts: set[Cut] = set()
         self._cuts_since_s = 0.0
-        self._plans: dict[tuple[int, ...], tuple[tuple[Point, ...], tuple[Block, ...]]] = {}
+        self._plans: dict[tuple[int, ...], tuple[tuple[Point, ...], tuple[Part, ...]]] = {}
 
     async def open(self) -> None:
         """Tries to connect once; later calls try again."""
-        await self._link.open(self._read_timeout_s)
+        await self._link.open(self._device.timeout_wall_s or self._read_timeout_s, _manners(self._device))
 
     async def release(self, points: Sequence[Point]) -> Mapping[str, Outcome]:
         """Does nothing: a register keeps its last value, and who is in charge is told by the heartbeat that stops."""
@@ -54,15 +71,15 @@ class ModbusBus:
         answers: dict[str, Raw] = {}
         silent: dict[int, Trouble] = {}
         gone: Trouble | None = None
-        blocks = self._blocks(points)
-        if any(self._link.failures(b.unit) for b in blocks):
-            blocks = tuple(sorted(blocks, key=lambda b: self._link.failures(b.unit)))
-        for block in blocks:
+        parts = self._parts(points)
+        if any(self._link.failures(block.unit) for block, _ in parts):
+            parts = tuple(sorted(parts, key=lambda part: self._link.failures(part[0].unit)))
+        for block, device in parts:
             trouble = gone or silent.get(block.unit)
             if trouble is not None:
                 _miss(answers, block, trouble)
                 continue
-            trouble = await self._read_block(block, answers)
+            trouble = await self._read_block(block, device, answers)
             if trouble is None:
                 continue
             if trouble.kind is Kind.SILENT:
@@ -85,19 +102,28 @@ class ModbusBus:
             except ValueError:
                 outcomes[point.signal] = Outcome.REFUSED
                 continue
-            if not address.table.writable:
+            if not self._may_write(point, address):
                 outcomes[point.signal] = Outcome.REFUSED
                 continue
             if address.unit in silent:
                 outcomes[point.signal] = Outcome.UNREACHABLE
                 continue
-            trouble = await self._link.write(address.unit, address.table, address.offset, registers, self._write_timeout_s)
+            device = self._shared_by.get(point.device, self._device)
+            timeout_s, manners = device.timeout_wall_s or self._write_timeout_s, _manners(device)
+            if address.bits is None:
+                trouble = await self._link.write(address.unit, address.table, address.offset, registers, timeout_s, manners)
+            else:
+                mask = device.bit_writes == "mask"
+                trouble = await self._link.write_bits(address.unit, address.offset, address.bits, registers[0], timeout_s, manners, mask=mask)
             outcomes[point.signal] = _outcome(trouble)
             if trouble is not None and trouble.kind in (Kind.SILENT, Kind.UNREACHABLE):
                 silent.add(address.unit)
         return outcomes
 
-    def _blocks(self, points: Sequence[Point]) -> tuple[Block, ...]:
+    def _may_write(self, point: Point, address: ModbusAddress) -> bool:
+        return address.table.writable and (address.bits is None or self._shared_by.get(point.device, self._device).bit_writes != "none")
+
+    def _parts(self, points: Sequence[Point]) -> tuple[Part, ...]:
         """Keeps the blocks of each set of points asked for (by identity: the kept points stay alive), until a new cut is learnt."""
         if self._cuts and time.monotonic() - self._cuts_since_s > _CUTS_KEPT_S:  # a device that was still starting may have its registers now
             self._cuts.clear()
@@ -107,28 +133,32 @@ class ModbusBus:
             return plan[1]
         if len(self._plans) >= _PLANS_KEPT:
             self._plans.clear()
-        blocks = blocks_of(points, self._device.max_registers, self._device.max_gap_registers, self._cuts)
-        self._plans[key] = (tuple(points), blocks)
-        return blocks
+        of_device: dict[str, list[Point]] = {}
+        for point in points:
+            of_device.setdefault(point.device if point.device in self._shared_by else "", []).append(point)
+        asked = [(self._shared_by.get(name, self._device), own) for name, own in of_device.items()]
+        parts = tuple((block, device) for device, own in asked for block in blocks_of(own, device.max_registers, device.max_gap_registers, self._cuts))
+        self._plans[key] = (tuple(points), parts)
+        return parts
 
-    async def _read_block(self, block: Block, answers: dict[str, Raw]) -> Trouble | None:
+    async def _read_block(self, block: Block, device: Device, answers: dict[str, Raw]) -> Trouble | None:
         """Reads one block into ``answers``, in halves where the device refuses the whole; a cut that helped is remembered."""
-        found = await self._link.read(block.unit, block.table, block.offset, block.count, self._read_timeout_s)
+        timeout_s = device.timeout_wall_s or self._read_timeout_s
+        found = await self._link.read(block.unit, block.table, block.offset, block.count, timeout_s, _manners(device))
         if not isinstance(found, Trouble):
-            for member in block.members:
-                start = member.offset - block.offset
-                answers[member.point.signal] = _raw(member, found[start : start + member.count])
+            for member, value in zip(block.members, block.decode(found), strict=True):
+                answers[member.point.signal] = Raw(value, Status.GOOD) if value is not None else _nothing(member, block, found)
             return None
         parts = halves(block) if found.kind is Kind.HOLE else None
         if parts is None:
             _miss(answers, block, found)
             return found
         left, right = parts
-        left_trouble = await self._read_block(left, answers)
+        left_trouble = await self._read_block(left, device, answers)
         if left_trouble is not None and left_trouble.kind in (Kind.SILENT, Kind.UNREACHABLE):
             _miss(answers, right, left_trouble)
             return left_trouble
-        right_trouble = await self._read_block(right, answers)
+        right_trouble = await self._read_block(right, device, answers)
         if any(answers[m.point.signal].status is not Status.MISSING for m in block.members):
             self._learn(cut_before(right))
         return right_trouble
@@ -140,12 +170,14 @@ class ModbusBus:
         self._plans.clear()
 
 
-def _raw(member: Placed, registers: Sequence[int]) -> Raw:
-    value = member.decode(registers)
-    if value is None:
-        words = " ".join(f"{word:04x}" for word in registers)
-        return Raw(None, Status.BAD, f"registers {words} are no measurement")
-    return Raw(value, Status.GOOD)
+def _manners(device: Device) -> Manners:
+    return Manners(device.read_retries, device.pause_wall_s, device.connect_settle_wall_s, device.quiet_wall_s)
+
+
+def _nothing(member: Placed, block: Block, registers: Sequence[int]) -> Raw:
+    start = member.offset - block.offset
+    words = " ".join(f"{word:04x}" for word in registers[start : start + member.count])
+    return Raw(None, Status.BAD, f"registers {words} are no measurement")
 
 
 def _miss(answers: dict[str, Raw], block: Block, trouble: Trouble) -> None:
@@ -156,4 +188,4 @@ def _miss(answers: dict[str, Raw], block: Block, trouble: Trouble) -> None:
 def _outcome(trouble: Trouble | None) -> Outcome:
     if trouble is None:
         return Outcome.VERIFIED
-    return Outcome.REFUSED if trouble.kind in (Kind.EXCEPTION, Kind.HOLE) else Outcome.UNREACHABLE
+    return Outcome.REFUSED if trouble.kind in (Kind.EXCEPTION, Kind.HOLE, Kind.BUSY) else Outcome.UNREACHABLE

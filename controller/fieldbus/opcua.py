@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -94,7 +93,7 @@ class OpcUaBus:
                 polled = await self._poll(rest)
             kept = {p.signal: kept.get(p.signal) or polled[p.signal] for p in points}
         if notice := self._notice():
-            return {s: replace(raw, detail=notice) if not raw.detail else raw for s, raw in kept.items()}
+            return {s: raw._replace(detail=notice) if not raw.detail else raw for s, raw in kept.items()}
         return kept
 
     async def write(self, values: Sequence[tuple[Point, float]]) -> Mapping[str, Outcome]:

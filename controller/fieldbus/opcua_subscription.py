@@ -12,7 +12,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from asyncua import ua
@@ -153,7 +153,7 @@ class Feed:
             return {}
         now_s = self._now_s()
         found = ((p, kept) for p in points if (kept := self._kept.get(p.signal)) is not None and p.signal in self._sampling_s)
-        return {p.signal: replace(k.raw, age_s=now_s - k.heard_s) for p, k in found if now_s - k.heard_s <= _relied_on_s(p)}
+        return {p.signal: k.raw._replace(age_s=now_s - k.heard_s) for p, k in found if now_s - k.heard_s <= _relied_on_s(p)}
 
     def confirm(self, points: Iterable[Point], answers: Mapping[str, Raw], asked_s: float) -> None:
         """Takes what was read of points [monotonic s at which it was asked]; one that differs from what was sent is doubted until it is sent."""

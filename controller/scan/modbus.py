@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from controller.fieldbus.modbus_link import Kind, ModbusLink, Trouble
+from controller.fieldbus.modbus_link import Kind, Trouble, link_to
 from controller.scan import Found, Pace, Survey, Told, spans
 from plant_models.site.address import Table
+from plant_models.site.topology import Device
 
 Holes = dict[int, dict[str, list[tuple[int, int]]]]
 """Runs of offsets that answered "no such register", by unit and table."""
@@ -49,7 +50,7 @@ class ModbusScanner:
     async def scan(self, pace: Pace, told: Told) -> Survey:
         """Probes every unit in turn; one that does not answer is asked twice and left."""
         self._pace = pace
-        self._link = ModbusLink(self.host, self.port)
+        self._link = link_to(Device("modbus", host=self.host, port=self.port))
         found: dict[int, dict[Table, _Swept]] = {}
         remarks: list[str] = []
         reached = False
@@ -75,8 +76,8 @@ class ModbusScanner:
         settings: dict[str, str | int] = {"protocol": "modbus", "host": self.host, "port": self.port}
         return Survey(self.device, settings, bool(found), points, tuple(remarks), self.requests, _details(found))
 
-    async def _ask(self, unit: int, table: Table, offset: int, count: int) -> list[int] | Trouble:
-        answer: list[int] | Trouble = Trouble(Kind.SILENT, "not asked")
+    async def _ask(self, unit: int, table: Table, offset: int, count: int) -> Sequence[int] | Trouble:
+        answer: Sequence[int] | Trouble = Trouble(Kind.SILENT, "not asked")
         for _ in range(_ATTEMPTS):
             await self._pace.turn()
             self.requests += 1

@@ -1,20 +1,24 @@
-"""A Modbus TCP device that serves the points of a simulated site: registers are encoded from the site's values when they are asked for."""
+"""A Modbus device on TCP, TLS or a serial line that serves the points of a simulated site; registers are encoded when they are asked for."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pymodbus.constants import ExcCodes
 from pymodbus.datastore import ModbusServerContext
-from pymodbus.server import ModbusTcpServer
+from pymodbus.framer import FramerType
+from pymodbus.server import ModbusSerialServer, ModbusTcpServer, ModbusTlsServer
+from pymodbus.server.base import ModbusBaseServer
 
 from hil.devices import Served
 from hil.devices.watch import Watch
-from plant_models.site.address import Table, parse_modbus_address
+from plant_models.site.address import Bits, Table, parse_modbus_address
 from plant_models.site.codec import decode, encode, nothing_of, raw_type
+from plant_models.site.links import Serial
 from plant_models.site.points import Point
 
 _TABLE: Final = dict.fromkeys((1, 5, 15), Table.COIL) | {2: Table.DISCRETE, 4: Table.INPUT} | dict.fromkeys((3, 6, 16, 22, 23), Table.HOLDING)
@@ -22,13 +26,24 @@ _TABLE: Final = dict.fromkeys((1, 5, 15), Table.COIL) | {2: Table.DISCRETE, 4: T
 
 @dataclass(slots=True)
 class _Cell:
-    """One point in a table: where it stands, the words last served, and the plant time that they belong to."""
+    """One point in a table: where it stands, the words last served, and the plant time that they belong to.
+
+    ``bits`` are the points of a register that holds several, by their part of it; ``point`` is then one of them.
+    """
 
     point: Point
     offset: int
     width: int
     words: list[int] | None
     fresh_at_s: float | None = None
+    bits: dict[Bits, Point] = field(default_factory=dict)
+
+    def parts(self, words: list[int]) -> list[tuple[Point, float | None]]:
+        """Returns which points a write touches and the value of each; of bits only those that it changes."""
+        if not self.bits:
+            return [(self.point, decode(self.point, words))]
+        before = self.words[0] if self.words else 0
+        return [(point, decode(point, words)) for part, point in self.bits.items() if (before ^ words[0]) & part.mask]
 
 
 def absent(point: Point) -> list[int] | None:
@@ -63,6 +78,9 @@ class Registers(ModbusServerContext):
             width = raw_type(point).registers
             cell = _Cell(point, at.offset, width, [0] * width)
             table = self._cells.setdefault((at.unit, at.table), {})
+            if at.bits is not None:
+                table.setdefault(at.offset, cell).bits[at.bits] = point
+                continue
             table.update(dict.fromkeys(range(at.offset, at.offset + width), cell))
 
     def device_ids(self) -> list[int]:
@@ -80,7 +98,7 @@ class Registers(ModbusServerContext):
             if cell is None:
                 return ExcCodes.ILLEGAL_ADDRESS
             shown = self._words(cell)
-            if shown is None or cell.point.signal in self.refused:
+            if shown is None or (cell.point.signal in self.refused and not cell.bits):
                 return ExcCodes.DEVICE_FAILURE
             words.append(shown[offset - cell.offset])
         return [bool(w) for w in words] if _TABLE[func_code].of_bits else words
@@ -93,19 +111,20 @@ class Registers(ModbusServerContext):
         if asked is None:
             self.watch.saw(self._site.now_s, self._name, f"[{device_id}:{_TABLE[func_code]}:{address}]", None)
             return table if isinstance(table, ExcCodes) else ExcCodes.ILLEGAL_ADDRESS
-        wanted = [(cell, part, decode(cell.point, part)) for cell, part in asked]
-        for cell, _, value in wanted:
-            self.watch.saw(self._site.now_s, self._name, cell.point.signal, value)
-        if not all(cell.point.writable for cell, _, _ in wanted):
+        wanted = [(point, value) for cell, part in asked for point, value in cell.parts(part)]
+        for point, value in wanted:
+            self.watch.saw(self._site.now_s, self._name, point.signal, value)
+        if not all(point.writable for point, _ in wanted):
             return ExcCodes.ILLEGAL_ADDRESS
-        if any(cell.point.signal in self.refused for cell, _, _ in wanted):
+        if any(point.signal in self.refused for point, _ in wanted):
             return ExcCodes.DEVICE_FAILURE
-        if any(value is None for _, _, value in wanted):
+        if any(value is None for _, value in wanted):
             return ExcCodes.ILLEGAL_VALUE
-        for cell, part, value in wanted:
+        for point, value in wanted:
             if value is not None:
-                self._site.write(cell.point.signal, value)
-                cell.words, cell.fresh_at_s = part, None
+                self._site.write(point.signal, value)
+        for cell, part in asked:
+            cell.words, cell.fresh_at_s = part, None
         return None
 
     def _table(self, unit: int, function: int) -> dict[int, _Cell] | ExcCodes:
@@ -114,11 +133,25 @@ class Registers(ModbusServerContext):
         return self._cells.get((unit, _TABLE[function]), {})
 
     def _words(self, cell: _Cell) -> list[int] | None:
+        if cell.bits:
+            return self._bits(cell)
         if cell.point.readable and cell.fresh_at_s != self._site.now_s:
             value = self._site.read(cell.point.signal)
             cell.words = absent(cell.point) if value is None else _held(cell.point, value)
             cell.fresh_at_s = self._site.now_s
         return cell.words
+
+    def _bits(self, cell: _Cell) -> list[int] | None:
+        """Returns the register of several bits as the site shows them now; a bit that is written only keeps what was written."""
+        word = cell.words[0] if cell.words else 0
+        for part, point in cell.bits.items():
+            if point.readable:
+                value = self._site.read(point.signal)
+                if value is None or point.signal in self.refused:
+                    return None
+                word = word & ~part.mask | encode(point, value)[0] << part.low
+        cell.words = [word]
+        return [word]
 
 
 def _held(point: Point, value: float) -> list[int] | None:
@@ -143,18 +176,34 @@ def _split(table: dict[int, _Cell], address: int, words: list[int]) -> list[tupl
 
 
 class ModbusDevice:
-    """A Modbus TCP server for all the points of one device."""
+    """A Modbus server for all the points of one device, or of several behind one gateway."""
 
-    def __init__(self, name: str, points: Sequence[Point], site: Served, watch: Watch, *, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Takes the device's points; port 0 means any free one, chosen at the first opening."""
+    def __init__(
+        self,
+        name: str,
+        points: Sequence[Point],
+        site: Served,
+        watch: Watch,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        rtu: bool = False,
+        serial: Serial | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Takes the device's points; port 0 means any free one, chosen at the first opening.
+
+        It speaks Modbus TCP, with ``rtu`` the frames of a serial line over TCP, with ``tls`` Modbus/TCP Security, or with ``serial`` RTU on that line.
+        """
         self.name = name
         self.registers = Registers(name, points, site, watch)
         self._host, self._port = host, port
-        self._server: ModbusTcpServer | None = None
+        self._rtu, self._serial, self._tls = rtu, serial, tls
+        self._server: ModbusBaseServer | None = None
 
     @property
     def port(self) -> int:
-        """The TCP port that it listens on, 0 before it was first opened."""
+        """The TCP port that it listens on, 0 before it was first opened and on a serial line."""
         return self._port
 
     async def open(self) -> None:
@@ -162,14 +211,29 @@ class ModbusDevice:
 
         Raises OSError when the port is taken.
         """
-        server = ModbusTcpServer(self.registers, address=(self._host, self._port))
+        server = self._made()
         try:
             await server.serve_forever(background=True)
         except RuntimeError as error:
-            raise OSError(f"device {self.name!r}: cannot listen on {self._host}:{self._port}") from error
-        assert isinstance(server.transport, asyncio.Server)  # what listen() made
-        self._port = int(server.transport.sockets[0].getsockname()[1])
+            at = self._serial.port if self._serial else f"{self._host}:{self._port}"
+            raise OSError(f"device {self.name!r}: cannot listen on {at} ({error})") from error
+        if isinstance(server.transport, asyncio.Server):
+            self._port = int(server.transport.sockets[0].getsockname()[1])
         self._server = server
+
+    def _made(self) -> ModbusBaseServer:
+        if (line := self._serial) is not None:
+            return ModbusSerialServer(
+                self.registers,
+                port=str(line.port),
+                baudrate=line.baud_rate,
+                parity=line.parity[0].upper(),
+                stopbits=line.stop_bits,
+                ignore_missing_devices=True,  # on a line a unit that is not there does not answer
+            )
+        if self._tls is not None:  # its own header comes without transaction ids, the standard's is that of TCP
+            return ModbusTlsServer(self.registers, address=(self._host, self._port), sslctx=self._tls, framer=FramerType.SOCKET)
+        return ModbusTcpServer(self.registers, address=(self._host, self._port), framer=FramerType.RTU if self._rtu else FramerType.SOCKET)
 
     async def publish(self) -> None:
         """Does nothing: registers are encoded when they are asked for."""

@@ -32,15 +32,16 @@ class Table(StrEnum):
 
 
 _TABLE_OF_DIGIT: Final = {"0": Table.COIL, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
-_MODBUS: Final = re.compile(r"([0-9]{1,3}):([0134])([0-9]{4,5})")
+_MODBUS: Final = re.compile(r"([0-9]{1,3}):([0134])([0-9]{4,5})(?:\.([0-9]{1,2})(?:-([0-9]{1,2}))?)?")
 _BACNET: Final = re.compile(r"([a-z]+(?:-[a-z]+)*):([0-9]{1,7})")
 _LAST_INSTANCE: Final = 4194302  # ASHRAE 135, 12.1: 4194303 means "none"
 _LAST_UNIT: Final = 247  # Modbus over serial line V1.02, 2.2
 _TCP_UNIT: Final = 255  # a TCP device addressed by its own IP address: Modbus Messaging on TCP/IP V1.0b, 4.4.2.1
 _LAST_NUMBER: Final = 65536
+_LAST_BIT: Final = 15
 MODBUS_ALLOWED: Final = (
     'unit:number such as "3:40001", unit 1 .. 247 or 255, number with five or six digits: 0xxxx coil, 1xxxx discrete input, 3xxxx input register, '
-    "4xxxx holding register, counted from 1"
+    '4xxxx holding register, counted from 1; one bit of a register as "3:40001.5", several as "3:40001.4-7", bits 0 .. 15 from the least significant'
 )
 OPCUA_ALLOWED: Final = (
     'nsu=URI;s=TEXT, or i=NUMBER, g=GUID, b=BASE64 in place of s=TEXT; without "nsu=" only in the namespace of OPC UA itself; '
@@ -88,12 +89,26 @@ class BacnetAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class Bits:
+    """Neighbouring bits of one register, ``low`` the least significant of them, counted from 0."""
+
+    low: int
+    width: int = 1
+
+    @property
+    def mask(self) -> int:
+        """Returns the register in which these bits are 1 and all others 0."""
+        return ((1 << self.width) - 1) << self.low
+
+
+@dataclass(frozen=True, slots=True)
 class ModbusAddress:
-    """Where the first register of a point stands; ``offset`` counts from 0, as on the wire."""
+    """Where the first register of a point stands; ``offset`` counts from 0, as on the wire. ``bits`` are the part of it that the point is, None for all."""
 
     unit: int
     table: Table
     offset: int
+    bits: Bits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +121,7 @@ class OpcuaAddress:
 
 
 def parse_modbus_address(text: str) -> ModbusAddress:
-    """Takes an address apart: ``3:40001`` is unit 3, holding register, offset 0.
+    """Takes an address apart: ``3:40001`` is unit 3, holding register, offset 0; ``3:40001.5`` is bit 5 of it, ``3:40001.4-7`` bits 4 to 7.
 
     Raises ValueError, saying what is allowed.
     """
@@ -116,7 +131,13 @@ def parse_modbus_address(text: str) -> ModbusAddress:
     unit, number = int(found[1]), int(found[3])
     if not (1 <= unit <= _LAST_UNIT or unit == _TCP_UNIT) or not 1 <= number <= _LAST_NUMBER:
         raise ValueError(MODBUS_ALLOWED)
-    return ModbusAddress(unit, _TABLE_OF_DIGIT[found[2]], number - 1)
+    table = _TABLE_OF_DIGIT[found[2]]
+    if found[4] is None:
+        return ModbusAddress(unit, table, number - 1)
+    low, high = int(found[4]), int(found[5] or found[4])
+    if table.of_bits or high > _LAST_BIT or (found[5] is not None and low >= high):
+        raise ValueError(MODBUS_ALLOWED)
+    return ModbusAddress(unit, table, number - 1, Bits(low, high - low + 1))
 
 
 def parse_bacnet_address(text: str) -> BacnetAddress:

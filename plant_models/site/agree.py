@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from plant_models.site.address import ModbusAddress
 from plant_models.site.agree_liquid import liquid_problems
+from plant_models.site.links import device_problems, place_allowed
 from plant_models.site.opcua import joint_opcua_problems, opcua_problems
 from plant_models.site.problems import Problem, shown
 from plant_models.site.settings import FILE, Draft
@@ -21,6 +22,7 @@ WELL_KNOWN: Final = ("bas", "daemon", "weather", "site")
 _MACHINES: Final = ("hall", "chiller", "tower", "pump", "economiser", "facility_loop", "cdu", "dry_cooler", "trim_chiller")
 _CLOCK: Final = "bas.clock_s"
 _MODBUS_PORT: Final = 502
+_REGISTER_BITS: Final = 16
 _PLACE: Final = {"opcua": "a node", "bacnet": "an object"}
 
 
@@ -46,7 +48,7 @@ def site_problems(draft: Draft) -> list[Problem]:
         found += _settling(site)
     if not refused & {"site"}:
         found += _time_zone(site.site.time_zone)
-    found += opcua_problems(site)
+    found += [*opcua_problems(site), *device_problems(site.device, site.directory)]
     return [*found, *_bacnet(site), *_ordered(site), *_names(site), *_plants(draft), *liquid_problems(draft), *_setpoints(draft)]
 
 
@@ -167,15 +169,20 @@ def _shared_nodes(rows: Iterable[Row]) -> Iterator[Problem]:
 
 def _shared_registers(rows: Iterable[Row]) -> Iterator[Problem]:
     spans = [(row["device"], row.place, row) for row in rows if isinstance(row.place, ModbusAddress)]
-    last: dict[Any, tuple[int, Row]] = {}  # by table of a unit: the highest register taken so far, and by whom
-    for device, place, row in sorted(spans, key=lambda span: (span[1].offset, span[2].line)):
+    last: dict[Any, tuple[int, Row]] = {}  # by table of a unit: the highest bit taken so far, and by whom
+    for device, place, row in sorted(spans, key=lambda span: (_first_bit(span[1]), span[2].line)):
         key = (device, place.unit, place.table)
         taken, other = last.get(key, (-1, row))
-        if place.offset <= taken and other["signal"] != row["signal"]:
+        if _first_bit(place) <= taken and other["signal"] != row["signal"]:
             here, there = (row, other) if row.line > other.line else (other, row)
             allowed = f"registers of its own; {there['signal']} in line {there.line} takes {there.registers} from {there['address']}"
             yield Problem(where(here.line, "address"), f"{shown(here['address'])}, {here.registers} registers", allowed)
-        last[key] = max((taken, other), (place.offset + row.registers - 1, row), key=lambda entry: entry[0])
+        width = _REGISTER_BITS * row.registers if place.bits is None else place.bits.width
+        last[key] = max((taken, other), (_first_bit(place) + width - 1, row), key=lambda entry: entry[0])
+
+
+def _first_bit(place: ModbusAddress) -> int:
+    return _REGISTER_BITS * place.offset + (0 if place.bits is None else place.bits.low)
 
 
 def joint_problems(draft: Draft, rows: Sequence[Row]) -> Iterator[Problem]:
@@ -203,6 +210,8 @@ def _undeclared(draft: Draft, rows: Iterable[Row]) -> Iterator[Problem]:
                 yield Problem(where(row.line, "device"), shown(row["device"]), f"a device that {FILE} declares: {_listed(devices)}")
         elif row["protocol"] in PROTOCOLS and row["protocol"] != device.protocol:
             yield Problem(where(row.line, "protocol"), shown(row["protocol"]), f"{device.protocol}, which device {row['device']} speaks")
+        elif isinstance(row.place, ModbusAddress) and (fitting := place_allowed(row["device"], device, row.place, row["access"])) is not None:
+            yield Problem(where(row.line, "address"), shown(row["address"]), fitting)
 
 
 def _unmatched_setpoints(draft: Draft, rows: Iterable[Row]) -> Iterator[Problem]:

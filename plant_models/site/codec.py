@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from plant_models.site.address import Bits, parse_modbus_address
 from plant_models.site.points import Point
 from plant_models.site.units import Conversion, conversion, unit_of_signal
 from safety.signals import Kind, Role, parse
@@ -39,9 +40,12 @@ MODBUS_TYPES: Final[Mapping[str, RawType]] = {
     "uint16": RawType("H", 1, 0, 2**16 - 1, 2**16 - 1),
     "int32": RawType("i", 2, -(2**31), 2**31 - 1, -(2**31)),
     "uint32": RawType("I", 2, 0, 2**32 - 1, 2**32 - 1),
+    "int64": RawType("q", 4, -(2**63), 2**63 - 1, -(2**63)),
+    "uint64": RawType("Q", 4, 0, 2**64 - 1, 2**64 - 1),
     "float32": RawType("f", 2),
     "float64": RawType("d", 4),
     "bit": RawType("?", 1, 0, 1),
+    "bits": RawType("H", 1, 0, 2**16 - 1),
 }
 OPCUA_TYPES: Final[Mapping[str, RawType]] = {
     "boolean": RawType("?", 0, 0, 1),
@@ -91,6 +95,11 @@ def _counted(signal: str) -> bool:
     return parts.quantity.kind in _COUNTED or parts.role is Role.AUTHORITY
 
 
+def conversion_of(point: Point) -> Conversion:
+    """Returns what converts the device's unit of a point to the signal's own."""
+    return _conversion(point.signal, point.unit)
+
+
 @cache
 def _conversion(signal: str, unit: str) -> Conversion:
     return conversion(unit, unit_of_signal(parse(signal)))
@@ -98,13 +107,13 @@ def _conversion(signal: str, unit: str) -> Conversion:
 
 def from_device(point: Point, raw: float) -> float:
     """Returns a raw number in the signal's own unit: scale and unit only, nothing is refused."""
-    unit = _conversion(point.signal, point.unit)
+    unit = conversion_of(point)
     return (raw * point.scale + point.offset) * unit.factor + unit.shift
 
 
 def to_device(point: Point, value: float) -> float:
     """Returns the raw number of a value in the signal's own unit, neither rounded nor held to a type; see ``raw_of``."""
-    unit = _conversion(point.signal, point.unit)
+    unit = conversion_of(point)
     return ((value - unit.shift) / unit.factor - point.offset) / point.scale
 
 
@@ -121,7 +130,8 @@ def raw_of(point: Point, value: float) -> float:
             raise ValueError(f"{point.signal} = {value}: raw {raw} is outside of {point.type}")
         return raw
     whole = round(raw)
-    if not held.low <= whole <= held.high or whole == nothing_of(point):
+    high = held.high if point.type != "bits" or (part := bits_of(point.address)) is None else part.mask >> part.low
+    if not held.low <= whole <= high or whole == nothing_of(point):
         raise ValueError(f"{point.signal} = {value}: raw {whole} is outside of {point.type}")
     if point.enumeration and from_device(point, whole) not in point.enumeration:
         raise ValueError(f"{point.signal} = {value}: the codes are {', '.join(f'{c}={n}' for c, n in point.enumeration.items())}")
@@ -138,16 +148,16 @@ def value_of(point: Point, raw: float) -> float | None:
 
 def resolution(point: Point) -> float:
     """Returns the smallest step of a point in the signal's own unit: 0 for floating-point types."""
-    return 0.0 if raw_type(point).low is None else abs(point.scale * _conversion(point.signal, point.unit).factor)
+    return 0.0 if raw_type(point).low is None else abs(point.scale * conversion_of(point).factor)
 
 
 def encode(point: Point, value: float) -> list[int]:
-    """Returns the registers (or the one coil) of a Modbus point for a value in the signal's own unit.
+    """Returns the registers of a Modbus point for a value in the signal's own unit; the bare number for a coil or bits of a register.
 
     Raises ValueError as ``raw_of`` does.
     """
     held, raw = raw_type(point), raw_of(point, value)
-    if point.type == "bit":
+    if point.type in ("bit", "bits"):
         return [int(raw)]
     packed = struct.pack(f">{held.code}", raw)
     words = struct.unpack(f">{held.registers}H", packed)
@@ -157,46 +167,25 @@ def encode(point: Point, value: float) -> list[int]:
 def decode(point: Point, registers: Sequence[int]) -> float | None:
     """Returns the value of a Modbus point in the signal's own unit, None where the registers say nothing (see ``value_of``).
 
+    For bits of a register they are the whole register; for a coil or discrete input, 0 or 1.
+
     Raises ValueError where their number is not the point's, since a device may answer with fewer than asked.
     """
-    return decoder(point)(registers)
+    held = raw_type(point)
+    if len(registers) != held.registers:
+        raise ValueError(f"{point.signal}: {len(registers)} registers, {held.registers} expected")
+    if point.type in ("bit", "bits"):
+        part = bits_of(point.address)
+        return value_of(point, float(bool(registers[0])) if part is None else (registers[0] & part.mask) >> part.low)
+    packed = struct.pack(f">{held.registers}H", *_reorder(registers, point.word_order))
+    raw: float = struct.unpack(f">{held.code}", packed)[0]
+    return value_of(point, raw)
 
 
-def decoder(point: Point) -> Callable[[Sequence[int]], float | None]:
-    """Returns ``decode`` for one point, with everything looked up that does not change from one scan to the next."""
-    held, unit, nothing, codes = raw_type(point), _conversion(point.signal, point.unit), nothing_of(point), point.enumeration
-    scale, offset, factor, shift = point.scale, point.offset, unit.factor, unit.shift
-    count, number = held.registers, _number(point)
-
-    def value(registers: Sequence[int]) -> float | None:
-        if len(registers) != count:
-            raise ValueError(f"{point.signal}: {len(registers)} registers, {count} expected")
-        raw = number(registers)
-        if raw == nothing or not math.isfinite(raw) or (codes and raw not in codes):
-            return None
-        found = (raw * scale + offset) * factor + shift
-        return found if math.isfinite(found) else None
-
-    return value
-
-
-def _number(point: Point) -> Callable[[Sequence[int]], float]:
-    """Returns what makes the raw number of a point's registers; single registers in Modbus's own order need no packing."""
-    held, order = raw_type(point), point.word_order
-    if point.type == "bit":
-        return lambda registers: float(bool(registers[0]))
-    if held.registers == 1 and order not in ("BADC", "DCBA"):
-        half, whole = 1 << 15, 1 << 16
-        if held.low == 0:
-            return lambda registers: registers[0]
-        return lambda registers: registers[0] - whole if registers[0] >= half else registers[0]
-    pack, unpack = struct.Struct(f">{held.registers}H").pack, struct.Struct(f">{held.code}").unpack
-
-    def number(registers: Sequence[int]) -> float:
-        found: float = unpack(pack(*_reorder(registers, order)))[0]
-        return found
-
-    return number
+@cache
+def bits_of(address: str) -> Bits | None:
+    """Returns which bits of its register a Modbus point is, None where it is not a part of one."""
+    return parse_modbus_address(address).bits
 
 
 def _reorder(words: Sequence[int], order: str) -> list[int]:

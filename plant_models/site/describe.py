@@ -71,7 +71,11 @@ def _devices(site: Site, points: Points) -> Iterator[str]:
 def _endpoint(device: Device) -> str:
     if device.protocol == "bacnet":
         return f"bacnet-ip://{device.host}:{device.port} device {device.instance}"
-    return f"opc.tcp://{device.host}:{device.port}{device.path}" if device.protocol == "opcua" else f"modbus-tcp://{device.host}:{device.port}"
+    if device.protocol == "opcua":
+        return f"opc.tcp://{device.host}:{device.port}{device.path}"
+    if device.transport == "rtu" and (line := device.serial) is not None:
+        return f"modbus-rtu:{line.port}, {line.baud_rate} baud, parity {line.parity}, stop bits {line.stop_bits}"
+    return f"modbus-{device.transport}://{device.host}:{device.port}"
 
 
 def _opcua(device: Device) -> str:

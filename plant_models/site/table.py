@@ -52,6 +52,10 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII
 _FINITE: Final = 'a finite number with a decimal point, such as "0.1"'
 _CODES: Final = {"machine_state": MachineState, "economiser_state": EconomiserState}
 _LAST_OFFSET: Final = 65535
+_ADDRESSES: Final = {
+    "bit": "0xxxx or 1xxxx for type bit, or a bit of a register such as 3:40001.5",
+    "bits": "several bits of a 3xxxx or 4xxxx register for type bits, such as 3:40001.4-7",
+}
 _SAMPLING_MOST_S: Final = 60
 
 
@@ -277,8 +281,8 @@ def _fits_object(row: Row, place: BacnetAddress, typed: bool) -> bool:
 
 
 def _fits(row: Row, place: ModbusAddress, raw_type: str | None) -> bool:
-    if raw_type is not None and place.table.of_bits != (raw_type == "bit"):
-        row.refuse("address", "0xxxx or 1xxxx for type bit" if raw_type == "bit" else f"3xxxx or 4xxxx for type {raw_type}")
+    if raw_type is not None and raw_type != _type_at(place, raw_type):
+        row.refuse("address", _ADDRESSES.get(raw_type, f"3xxxx or 4xxxx for type {raw_type}, without a bit"))
     elif "w" in row["access"] and not place.table.writable:
         row.refuse("address", "0xxxx or 4xxxx where access has w: the other tables are read only")
     elif place.offset + row.registers - 1 > _LAST_OFFSET:
@@ -286,6 +290,15 @@ def _fits(row: Row, place: ModbusAddress, raw_type: str | None) -> bool:
     else:
         return True
     return False
+
+
+def _type_at(place: ModbusAddress, numeric: str) -> str:
+    """Returns the type that a point at an address must have; ``numeric`` where that may be any type of whole registers."""
+    if place.table.of_bits:
+        return "bit"
+    if place.bits is not None:
+        return "bit" if place.bits.width == 1 else "bits"
+    return "" if numeric in _ADDRESSES else numeric
 
 
 def _check_word_order(row: Row) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from plant_models.site.keys import Celsius, Name, NonNegative, Positive
+from plant_models.site.links import Serial, Tls
 from plant_models.site.liquid import Cdu, DryCooler, FacilityLoop, LiquidCooling, TrimChiller
 from plant_models.site.opcua import OpcUa
 
@@ -111,6 +112,15 @@ class Device:
     local_host: str = ""  # address of our own that BACnet is spoken from; empty: that of the interface that leads to the device
     local_port: Annotated[int, Field(ge=0, le=65535)] = 0  # UDP port of our own for BACnet; 0: any free one
     cov_lifetime_s: Annotated[int, Field(ge=0, le=86400)] = 0  # of a BACnet subscription to changes of value; 0: polled only
+    transport: Literal["tcp", "rtu", "rtu-over-tcp", "tls"] = "tcp"  # of Modbus
+    serial: Serial | None = None  # for rtu
+    tls: Tls | None = None  # for tls
+    timeout_wall_s: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] | None = None  # for each request; None: as [timing] says
+    read_retries: Annotated[int, Field(ge=0, le=3)] = 0  # a write is never sent again
+    pause_wall_s: Annotated[float, Field(ge=0, le=5)] = 0.0  # between an answer and the next request
+    connect_settle_wall_s: Annotated[float, Field(ge=0, le=10)] = 0.0  # between connecting and the first request
+    quiet_wall_s: Annotated[float, Field(ge=0, le=60)] | None = None  # silence after a lost reply on RTU; None: one time-out
+    bit_writes: Literal["none", "mask", "read-modify-write"] = "none"  # how bits of a register are written: function 22, or the whole register
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.constants import ExcCodes
+from pymodbus.framer import FramerType
 
-from hil.devices.modbus import ModbusDevice, absent
+from hil.devices.modbus import ModbusDevice, Registers, absent
 from hil.devices.watch import Watch
 from plant_models.site.codec import decode
+from plant_models.site.links import Serial
 from plant_models.site.points import Point
 
 
@@ -159,3 +163,38 @@ def test_every_type_of_a_measurement_has_words_for_no_value(kind: str, order: st
     words = absent(made)
     assert words is not None
     assert decode(made, words) is None
+
+
+@pytest.fixture
+def bits(row: Callable[..., Point]) -> tuple[Point, ...]:
+    shown = (row("ch-1.machine_state", "3:40020.0", "bit", unit="1"), row("ch-2.machine_state", "3:40020.9", "bit", unit="1"))
+    return (*shown, row("daemon.alarm", "3:40020.5", "bit", "rw", unit="1"), row("daemon.heartbeat", "3:40020.6", "bit", "w", unit="1"))
+
+
+async def test_several_points_share_a_register_as_its_bits(site: Any, bits: tuple[Point, ...]) -> None:
+    site.values |= {"ch-1.machine_state": 1.0, "ch-2.machine_state": 1.0}
+    registers = Registers("plc", bits, site, Watch())
+    assert await registers.async_getValues(3, 3, 19) == [0b10_0000_0001]
+    assert await registers.async_setValues(3, 22, 19, [0b10_0110_0001]) is None
+    assert site.written == [("daemon.alarm", 1.0), ("daemon.heartbeat", 1.0)]
+    assert await registers.async_getValues(3, 3, 19) == [0b10_0110_0001]
+    assert await registers.async_setValues(3, 6, 19, [0b10_0110_0000]) == ExcCodes.ILLEGAL_ADDRESS, "it would change a bit that is read only"
+    registers.refused.add("ch-2.machine_state")
+    assert await registers.async_getValues(3, 3, 19) == ExcCodes.DEVICE_FAILURE
+
+
+async def test_it_speaks_rtu_over_tcp(site: Any, points: tuple[Point, ...]) -> None:
+    device = ModbusDevice("plc", points, site, Watch(), rtu=True)
+    await device.open()
+    client = AsyncModbusTcpClient("127.0.0.1", port=device.port, framer=FramerType.RTU, retries=0, timeout=5)
+    assert await client.connect()
+    registers = (await client.read_holding_registers(0, count=2, device_id=3)).registers
+    assert struct.unpack(">f", struct.pack(">2H", *registers))[0] == 7.25
+    client.close()
+    await device.close()
+
+
+async def test_a_serial_port_that_is_not_there_is_an_error(site: Any, points: tuple[Point, ...], tmp_path: Path) -> None:
+    device = ModbusDevice("plc", points, site, Watch(), serial=Serial(tmp_path / "none"))
+    with pytest.raises(OSError, match=r"cannot listen on .*none"):
+        await device.open()

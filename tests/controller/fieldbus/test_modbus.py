@@ -339,9 +339,9 @@ async def test_a_device_that_refuses_everything_teaches_no_splits(modbus_bus: Mo
 
 
 async def test_a_half_open_connection_is_left_to_the_kernel_to_notice(modbus_bus: ModbusBus) -> None:
-    client = modbus_bus._link._client
+    client = modbus_bus._link.connection
     assert client is not None
-    sock = client.ctx.transport.get_extra_info("socket")
+    sock = client.client.ctx.transport.get_extra_info("socket")
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 2000
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 1

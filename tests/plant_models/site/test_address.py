@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plant_models.site.address import ModbusAddress, OpcuaAddress, Table, parse_modbus_address, parse_opcua_address
+from plant_models.site.address import Bits, ModbusAddress, OpcuaAddress, Table, parse_modbus_address, parse_opcua_address
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,30 @@ from plant_models.site.address import ModbusAddress, OpcuaAddress, Table, parse_
 )
 def test_a_modbus_address_names_unit_table_and_offset(text: str, unit: int, table: Table, offset: int) -> None:
     assert parse_modbus_address(text) == ModbusAddress(unit, table, offset)
+
+
+@pytest.mark.parametrize(
+    ("text", "table", "bits", "mask"),
+    [
+        ("3:40010.5", Table.HOLDING, Bits(5), 0x0020),
+        ("3:30010.0", Table.INPUT, Bits(0), 0x0001),
+        ("3:400010.15", Table.HOLDING, Bits(15), 0x8000),
+        ("3:40010.4-7", Table.HOLDING, Bits(4, 4), 0x00F0),
+        ("3:40010.0-15", Table.HOLDING, Bits(0, 16), 0xFFFF),
+    ],
+)
+def test_a_modbus_address_may_name_bits_of_a_register(text: str, table: Table, bits: Bits, mask: int) -> None:
+    assert parse_modbus_address(text) == ModbusAddress(3, table, 9, bits)
+    assert bits.mask == mask
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["3:40010.16", "3:40010.", "3:40010.-1", "3:40010.005", "3:00010.1", "3:10010.1", "3:40010.7-4", "3:40010.4-4", "3:40010.4-16", "3:40010.4-", "3:40010.٣"],
+)
+def test_a_bit_that_no_register_has_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"bits 0 \.\. 15"):
+        parse_modbus_address(text)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,10 @@ def of(kind: str, order: str = "", scale: float = 1.0, offset: float = 0.0, unit
         (of("float64", "CDAB"), [0x2D18, 0x5444, 0x21FB, 0x4009], math.pi),
         (of("float64", "BADC"), [0x0940, 0xFB21, 0x4454, 0x182D], math.pi),
         (of("float64", "DCBA"), [0x182D, 0x4454, 0xFB21, 0x0940], math.pi),
+        (of("int64", "ABCD"), [0xFFFF, 0xFFFF, 0xFFFF, 0xFFFE], -2.0),
+        (of("int64", "CDAB"), [0x0304, 0x0102, 0, 0], 16909060.0),
+        (of("uint64", "BADC"), [0, 0, 0x0201, 0x0403], 16909060.0),
+        (of("uint64", "DCBA"), [0x0403, 0x0201, 0, 0], 16909060.0),
         (of("bit", unit="1", signal="daemon.alarm"), [1], 1.0),
         (of("bit", unit="1", signal="daemon.alarm"), [0], 0.0),
         (COUNTER, [0xFFFF], 65535.0),
@@ -65,6 +69,8 @@ def test_registers_and_value_are_the_same_both_ways(point: Point, registers: lis
         (of("int32", "ABCD"), [0x8000, 0x0000]),
         (of("int32", "CDAB"), [0x0000, 0x8000]),
         (of("uint32", "ABCD"), [0xFFFF, 0xFFFF]),
+        (of("int64", "ABCD"), [0x8000, 0, 0, 0]),
+        (of("uint64", "CDAB"), [0xFFFF] * 4),
         (of("float32", "ABCD"), [0x7FC0, 0x0000]),
         (of("float32", "ABCD"), [0x7F80, 0x0000]),
         (of("float32", "ABCD"), [0xFF80, 0x0000]),
@@ -74,6 +80,26 @@ def test_registers_and_value_are_the_same_both_ways(point: Point, registers: lis
 )
 def test_a_reading_that_says_nothing_is_none(point: Point, registers: list[int]) -> None:
     assert decode(point, registers) is None
+
+
+@pytest.mark.parametrize("bit", range(16))
+def test_one_bit_of_a_register_is_taken_out_of_it(bit: int) -> None:
+    point = replace(of("bit", unit="1", signal="daemon.alarm"), address=f"3:40010.{bit}")
+    assert decode(point, [1 << bit]) == 1.0
+    assert decode(point, [0xFFFF ^ 1 << bit]) == 0.0
+    assert [encode(point, value) for value in (0.0, 1.0)] == [[0], [1]]
+
+
+@given(st.integers(0, 14), st.data())
+def test_several_bits_of_a_register_are_a_number_of_their_own(low: int, data: st.DataObject) -> None:
+    high = data.draw(st.integers(low + 1, 15))
+    most = (1 << (high - low + 1)) - 1
+    point = replace(of("bits", unit="1", signal="daemon.mode"), address=f"3:40010.{low}-{high}")
+    number, others = data.draw(st.integers(0, most)), data.draw(st.integers(0, 0xFFFF)) & ~(most << low)
+    assert encode(point, float(number)) == [number]
+    assert decode(point, [number << low | others]) == number
+    with pytest.raises(ValueError, match="outside of bits"):
+        encode(point, most + 1.0)
 
 
 @pytest.mark.parametrize(("point", "count"), [(of("int16"), 0), (of("int16"), 2), (of("float32", "ABCD"), 1), (of("float64", "ABCD"), 2)])
@@ -122,7 +148,7 @@ def test_an_opcua_node_has_unit_and_scale_but_no_sentinels() -> None:
 
 _POINTS = st.builds(
     lambda kind, order, scale, offset, unit: of(kind, order if MODBUS_TYPES[kind].registers > 1 else "", scale, offset, unit),
-    st.sampled_from([kind for kind in MODBUS_TYPES if kind != "bit"]),
+    st.sampled_from([kind for kind in MODBUS_TYPES if kind not in ("bit", "bits")]),
     st.sampled_from(WORD_ORDERS),
     st.floats(1e-3, 1e3) | st.floats(-1e3, -1e-3),
     st.floats(-1e3, 1e3),

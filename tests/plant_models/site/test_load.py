@@ -51,7 +51,7 @@ def test_ten_mistakes_give_ten_messages(tmp_path: Path) -> None:
         load_site(tmp_path, {})
     expected = [
         (2, "signal", "'bas.hartbeat'", "heartbeat"),
-        (10, "type", "'float33'", "int16, uint16, int32, uint32, float32, float64, bit"),
+        (10, "type", "'float33'", "int16, uint16, int32, uint32, int64, uint64, float32, float64, bit"),
         (11, "address", "'3:4017'", "3:40001"),
         (12, "unit", "'psi'", "gpm"),
         (13, "stale_after_s", "empty", "more than 0"),
