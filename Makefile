@@ -13,7 +13,7 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV_LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
-.PHONY: help setup demo test bench mutation lock clean
+.PHONY: help setup demo test bench mutation fuzz lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: setup  ## performance benchmarks; writes bench.json (the fieldbus section
 
 mutation: setup  ## mutation testing of safety/; writes mutation.json (ONLY="safety/rules.py ..." for some modules)
 	@$(BIN)/python -m tests.mutation $(if $(ONLY),--only $(ONLY))
+
+fuzz: setup  ## a million proposals before the envelope, checked by an oracle of its own (N=1000 SEED=1)
+	@$(BIN)/python -m tests.fuzz $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
 
 lock: setup  ## resolve the dependencies of pyproject.toml again and write both lock files
 	@$(BIN)/uv --version >/dev/null 2>&1 || { echo "make lock: needs uv in $(VENV): $(BIN)/pip install uv" >&2; exit 1; }

@@ -66,7 +66,8 @@ def inlet(case: Case) -> Interval:
     """Above the recommended inlet, or with an unknown one, cooling is not reduced; above the allowable one it is full at once."""
     full = case.full_cooling
     if full is not None and case.overheated:
-        return Interval(full, full)
+        fullest = case.not_less_cooling().clamp(full)  # what is in force beyond the range is not cooled less than the way back asks
+        return Interval(fullest, fullest)
     if case.hot or any(inlet_unknown(hall, case.situation) for hall in case.halls):
         return case.not_less_cooling()
     return FREE

@@ -80,6 +80,7 @@ class _Runs:
         self._kills: Counter[tuple[str, str]] = Counter()
         self._running: dict[int, tuple[Mutant, int, float]] = {}
         self._limit_s = LIMIT_AT_LEAST_S
+        self._takes_s: dict[str, float] = {}
 
     def all(self, mutants: Sequence[tuple[object, Mutant]], memory: Memory) -> list[Verdict]:
         """Returns a verdict on every mutant, in their order; ended early (Ctrl-C), what is known so far is remembered."""
@@ -104,16 +105,16 @@ class _Runs:
         return [known[id(m)] for _, m in mutants]
 
     def _unchanged(self) -> None:
-        """Runs the tests without any change: they must pass, and how long they take says when a mutant hangs."""
-        began_s = time.monotonic()
+        """Runs the tests without any change: they must pass, and how long they take says which to run first and when a mutant hangs."""
         reader, writer = os.pipe()
         _, status = os.waitpid(trial.begin("", None, sorted(self._reached), writer), 0)
         os.close(writer)
-        by = os.read(reader, 4096).decode()
+        *took, by = os.read(reader, 65536).decode().split("\n")
         os.close(reader)
         if os.waitstatus_to_exitcode(status) != trial.ALIVE:
             raise SystemExit(f"the tests of safety/ fail without any change: {by or 'they do not run'}")
-        self._limit_s = max(LIMIT_AT_LEAST_S, SLOWER * (time.monotonic() - began_s))
+        self._takes_s = {file: float(s) for file, _, s in (line.partition(" ") for line in took)}
+        self._limit_s = max(LIMIT_AT_LEAST_S, SLOWER * sum(self._takes_s.values()))
 
     def _begin(self, tree: object, mutant: Mutant) -> None:
         with mutant.applied():
@@ -124,13 +125,13 @@ class _Runs:
         self._running[child] = (mutant, reader, time.monotonic())
 
     def _order(self, module: str) -> list[str]:
-        """Returns the test files that reach the module: those that killed the most of its mutants, the one of its name, those that reach little else."""
+        """Returns the test files that reach the module: those first that kill the most of its mutants in the least time, or are made for it."""
         name = module.partition(".")[2]
 
-        def likely(file: str) -> tuple[int, bool, int]:
-            return -self._kills[module, file], not file.endswith(f"/test_{name}.py"), len(self._reached[file])
+        def worth(file: str) -> float:
+            return (self._kills[module, file] + (5.0 if file.endswith(f"/test_{name}.py") else 1.0)) / (self._takes_s[file] + 0.1)
 
-        return sorted((file for file, modules in self._reached.items() if module in modules), key=likely)
+        return sorted((file for file, modules in self._reached.items() if module in modules), key=worth, reverse=True)
 
     def _ended(self) -> Iterable[Verdict]:
         """Returns the verdicts of trials that have ended or take too long, after a short wait."""
