@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from controller.journal import Entry, Event, Journal, JournalError
 from controller.lifetime import registers
 from controller.notify import Notifier
 from controller.optimise.worker import OptimiserWorker
-from controller.plant import Plant, connect_buses
+from controller.plant import HEARTBEAT_SIGNAL, HEARTBEAT_WRAPS, Plant, connect_buses
 from controller.record import CycleMemory, Orders, RunHeader
 from controller.stages import Stages, fresh_memory, stages_of
 from controller.watch import changes
@@ -240,6 +241,8 @@ async def start(loaded: LoadedSite, asked: Stage | None) -> Daemon:
     cycle = Cycle(stages, plant, optimiser, journal, run)
     engine = Engine(cycle, plant, clock, limits, stage, memory)
     engine.set_stage(stage)
+    engine.guard.count = 1 + secrets.randbelow(HEARTBEAT_WRAPS - 1)  # so that two daemons with one configuration do not beat alike
+    engine.listen_s = loaded.site.lease.bas_timeout_s if HEARTBEAT_SIGNAL in engine.guard.signals else 0.0
     daemon = Daemon(loaded, stages, journal, engine, optimiser)
     engine.on_cycle = daemon.recorded
     log.info("started", site=loaded.site.site.name, stage=stage.name, run=run, mode=memory.mode.mode.name, cause=memory.mode.cause)

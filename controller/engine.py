@@ -33,6 +33,12 @@ class Engine:
     last_receipt: Receipt | None = None
     late_cycles: int = 0
     outlook: Callable[[float], Outlook] = lambda _at_s: Outlook()
+    listen_s: float = 0.0
+    """How long the guard only listens before the first cycle [s, plant time], so that a daemon that is already at work is heard first."""
+    alarm: bool = False
+    """What the BMS is told besides a latch: something that a person must look at."""
+    standing: set[Condition] = field(default_factory=set)
+    """Conditions that hold until they are taken away again, unlike the guard's findings: a drill, a rollback."""
 
     def __post_init__(self) -> None:
         """Sets the lease as it stands before the first cycle: not wanted."""
@@ -40,6 +46,7 @@ class Engine:
         self.lease = Lease(self.stage)
         self.guard = Guard(self.loaded, self.limits, self.plant, self.lease)
         self._guard_done_s = self._cycle_done_s = self.clock.now_s()
+        self._claimed = False  # the owner register is given back by whoever claimed it, never by a newcomer
         self.plant.settling = self._settling
 
     async def change_stage(self, stage: Stage) -> None:
@@ -53,7 +60,11 @@ class Engine:
     def set_stage(self, stage: Stage) -> None:
         """Sets the stage from the next cycle on; a stage that writes nothing stops the heartbeat at once and closes the way to the wire."""
         self.stage = self.lease.stage = stage
-        self.plant.writes_enabled = WRITES[stage].setpoints
+        self._open_way()
+
+    def _open_way(self) -> None:
+        """Lets writes through where the stage writes and no other daemon is at work: the second one on a plant sends nothing at all."""
+        self.plant.writes_enabled = WRITES[self.stage].setpoints and not self.guard.foreign
 
     def order(self, orders: Orders) -> None:
         """Takes an operator's order; a release stops the heartbeat at once, the next cycle records it."""
@@ -63,7 +74,7 @@ class Engine:
 
     async def cycle_once(self) -> Done:
         """Runs one cycle on what has come in since the last one."""
-        orders = replace(self.orders, guard=tuple(sorted(self.guard.findings)))
+        orders = replace(self.orders, guard=tuple(sorted(self.guard.findings | self.standing)))
         self.orders = Orders()
         self.guard.findings.clear()
         done = await self.cycle(self.memory, self.stage, self.limits, orders, self.last_receipt, self.outlook(self.clock.now_s()))
@@ -80,13 +91,16 @@ class Engine:
         if WRITES[self.stage].heartbeat:
             holds = mode < Mode.RELEASE
             owner = float(self.loaded.site.lease.owner_id) if holds else 0.0
-            alarm = 1.0 if self.memory.mode.latched else 0.0
-            await self.plant.announce({"daemon.mode": float(mode), "daemon.stage": float(self.stage), "daemon.alarm": alarm, "daemon.owner_id": owner})
+            alarm = 1.0 if self.memory.mode.latched or self.alarm else 0.0
+            told = {"daemon.mode": float(mode), "daemon.stage": float(self.stage), "daemon.alarm": alarm}
+            await self.plant.announce({**told, **({"daemon.owner_id": owner} if holds or self._claimed else {})})
+            self._claimed = holds
 
     async def run_cycles(self) -> None:
         """Runs cycles one period apart for ever; a late one delays the next, none is made up for."""
         period_s, guard_s = self.loaded.site.timing.cycle_s, self.loaded.site.timing.guard_s
-        due_s = self.clock.now_s()
+        due_s = self.clock.now_s() + self.listen_s
+        self._cycle_done_s = due_s - guard_s
         while True:
             await self.clock.sleep_until(due_s)
             await self.cycle_once()
@@ -102,6 +116,7 @@ class Engine:
             await self.clock.sleep_until(due_s)
             now_s = self.clock.now_s()
             await self.guard.tick(now_s)
+            self._open_way()
             self._guard_done_s = now_s
             due_s = max(due_s + period_s, now_s)
             await self._report_done()

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from controller.plant import Plant
+from controller.plant import HEARTBEAT_SIGNAL, HEARTBEAT_WRAPS, Plant
 from plant_models.site.conditions import contacts_of
 from plant_models.site.load import LoadedSite
 from safety.conditions import spoken
@@ -19,6 +19,10 @@ from safety.records import Snapshot, Status
 log = structlog.get_logger()
 
 CYCLES_MISSED: Final = 2  # periods without a recorded cycle after which the heartbeat stops (safety case, lease)
+OWN_BEATS_SEEN: Final = 8  # a device that shows a write late still shows one of our last few
+STRAY_BEATS: Final = 1  # while we beat, one value that is not ours may be a torn read; two are another daemon
+KILL_SWITCH: Final = "bas.kill_switch_state"
+OWNER: Final = "daemon.owner_id"
 HOT_TICKS: Final = 2  # consecutive ticks above the allowable limit before the guard acts, so that one spike does not
 
 
@@ -43,27 +47,40 @@ class Guard:
     findings: set[Condition] = field(default_factory=set)
     count: int = 0
     beating: bool = False
+    foreign: bool = False
+    """Whether another daemon is at work on this plant: its owner stands in the register, or the heartbeat register moves and not by us."""
+    _ticked_at_s: float = float("-inf")
+    _seen_beat: float | None = None
+    _foreign_beats: int = 0
+    _foreign_at_s: float = float("-inf")
     _hot_ticks: dict[str, int] = field(default_factory=dict)
     _bas_beat: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        """Chooses the critical points: the building's contacts, the BAS's heartbeat, who holds the lease, and every hall's hottest inlet."""
+        """Chooses the critical points: the building's contacts, heartbeat and kill switch of the BAS, who renews the lease, and every hall's hottest inlet."""
         self.contacts = contacts_of(self.loaded.site, self.loaded.points)
-        wanted = [*self.contacts, "bas.heartbeat", "daemon.owner_id", *(f"{hall.name}.rack_inlet_max_c" for hall in self.limits.halls)]
+        own = ["bas.heartbeat", KILL_SWITCH, OWNER, HEARTBEAT_SIGNAL]
+        wanted = [*self.contacts, *own, *(f"{hall.name}.rack_inlet_max_c" for hall in self.limits.halls)]
         known = self.loaded.points.by_signal
         self.signals = tuple(s for s in wanted if s in known and known[s].readable)
 
     async def tick(self, at_s: float) -> None:
         """Reads the critical points and renews the lease where nothing speaks against it."""
         snapshot = await self.plant.read(self.signals)
-        self.findings |= self.judge(snapshot)
+        self.findings |= self.judge(snapshot) | self._gap(at_s)
         may = self.may_beat(at_s)
         if may != self.beating:
             log.info("lease_renewed" if may else "lease_stopped", at_s=at_s, mode=self.lease.mode.name, findings=sorted(self.findings))
             self.beating = may
         if may:
-            self.count = self.count % 65535 + 1
+            self.count = self.count % (HEARTBEAT_WRAPS - 1) + 1
             await self.plant.beat(self.count)
+
+    def _gap(self, at_s: float) -> set[Condition]:
+        """Finds time in which no beat can have been sent: the process stood still, or the clock jumped ahead; either way the BAS has its turn."""
+        gap_s, self._ticked_at_s = at_s - self._ticked_at_s, at_s
+        held = self.beating and self.lease.mode < Mode.RELEASE
+        return {Condition.LEASE_LAPSED} if held and gap_s > self.loaded.site.lease.bas_timeout_s else set()
 
     def may_beat(self, at_s: float) -> bool:
         """Returns whether the lease may be renewed: the stage writes, the mode holds authority, cycles are being recorded, nothing alarming was seen."""
@@ -82,10 +99,27 @@ class Guard:
             self._hot_ticks[hall.name] = self._hot_ticks.get(hall.name, 0) + 1 if hot else 0
             if self._hot_ticks[hall.name] >= HOT_TICKS:
                 found.add(Condition.INLET_ABOVE_ALLOWABLE)
-        owner = seen.get("daemon.owner_id")
-        if owner is not None and self.beating and owner not in (0.0, float(self.loaded.site.lease.owner_id)):
+        if seen.get(KILL_SWITCH):
+            found.add(Condition.KILL_SWITCH)
+        self.foreign = self._other_daemon(seen, snapshot.taken_at_s)
+        if self.foreign and WRITES[self.lease.stage].heartbeat:
             found.add(Condition.SECOND_WRITER)
         return found
+
+    def _other_daemon(self, seen: Mapping[str, float], at_s: float) -> bool:
+        """Looks for another daemon, also one of the same owner number: within the BAS's time-out of its last beat it is at work."""
+        owner, beat = seen.get(OWNER), seen.get(HEARTBEAT_SIGNAL)
+        if beat is not None and beat != self._seen_beat:
+            own = {float((self.count - n) % HEARTBEAT_WRAPS) for n in range(OWN_BEATS_SEEN)} if self.count else set()
+            restarted = beat == 0.0  # a BAS that starts again begins with empty registers
+            if self._seen_beat is not None and beat not in own and not restarted:
+                self._foreign_beats += 1
+                self._foreign_at_s = at_s
+            self._seen_beat = beat
+        quiet = at_s - self._foreign_at_s > self.loaded.site.lease.bas_timeout_s
+        self._foreign_beats = 0 if quiet else self._foreign_beats
+        moved = self._foreign_beats > (STRAY_BEATS if self.beating else 0)
+        return moved or (owner is not None and owner not in (0.0, float(self.loaded.site.lease.owner_id)))
 
     def _bas_alive(self, seen: Mapping[str, float], at_s: float) -> set[Condition]:
         if "bas.heartbeat" not in self.signals:

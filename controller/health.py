@@ -22,6 +22,7 @@ LATE_PERIODS: Final = 2.0
 CONDITION_OF: Final = {Sort.OTHER_WRITER: Condition.SECOND_WRITER, Sort.NOT_APPLIED: Condition.WRITES_REFUSED}
 OWNER_SIGNAL: Final = "daemon.owner_id"
 BEAT_SIGNAL: Final = "bas.heartbeat"
+KILL_SWITCH_SIGNAL: Final = "bas.kill_switch_state"
 BEAT_WRAPS: Final = 60000.0  # a 16-bit counter that falls from above this has wrapped, not restarted
 
 
@@ -111,6 +112,8 @@ def _of_writes(loaded: LoadedSite, now: Circumstances) -> set[Condition]:
     found = set()
     if now.refusals >= REFUSALS_MAX:
         found.add(Condition.WRITES_REFUSED)
+    if now.measured.values.get(KILL_SWITCH_SIGNAL):
+        found.add(Condition.KILL_SWITCH)
     owner = now.measured.values.get(OWNER_SIGNAL)
     if owner is not None and owner not in (0.0, float(loaded.site.lease.owner_id)):
         found.add(Condition.SECOND_WRITER)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,29 @@ class DaemonProcess:
         """Lets a frozen process go on."""
         self._send(signal.SIGCONT)
 
+    def workers(self) -> tuple[int, ...]:
+        """Returns the process numbers of the daemon's own children, so of its optimiser; none once it has ended."""
+        if self._process is None or self._process.returncode is not None:
+            return ()
+        return tuple(number for number, parent in _parents() if parent == self._process.pid)
+
+    def fill_disk(self, room_bytes: int) -> None:
+        """Lets no file of the daemon grow beyond ``room_bytes``, as a disk without space does to its journal."""
+        if self._process is not None:
+            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (room_bytes, resource.RLIM_INFINITY))
+
+    async def order(self, *words: str) -> int:
+        """Gives the daemon an operator's command, as ``coldaisle release --reason why`` does, and returns its exit status."""
+        with self.log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *command(words[0], "--config", str(self.site_directory), *words[1:]),
+                env={**os.environ, **self.environ},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+        return await process.wait()
+
     async def wait(self) -> int | None:
         """Returns the exit status once the process has ended."""
         return await self._process.wait() if self._process is not None else None
@@ -102,6 +126,14 @@ class DaemonProcess:
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Yields every process of this machine with its parent, as /proc has them; one that ends meanwhile is left out."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                yield int(entry.name), int((entry / "stat").read_text().rpartition(")")[2].split()[1])
 
 
 async def run_tool(words: Sequence[str], log: Path) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hil.bench import Bench, Pace
-from hil.intents import JournalFile, read_journal, without_intent
+from hil.intents import Intent, JournalFile, read_journal, without_intent
 from hil.process import DaemonProcess, persistence
 from hil.progress import say
 from hil.scores import Moment, Trace, mode_minutes
@@ -44,6 +44,8 @@ class Rig:
     state: Path
     checks: list[Check] = field(default_factory=list)
     back_under_bas_after_s: float | None = None
+    more_intents: tuple[Intent, ...] = ()
+    """Cycles of other daemons than ``daemon`` that wrote too."""
 
     def __post_init__(self) -> None:
         """Watches both sites from the first step on."""
@@ -78,6 +80,17 @@ class Rig:
         await self.bench.run_until(self.site.now_s + 3600.0 * hours, over)
         self.bench.pace = was
         return came
+
+    def at_speed(self, speed: float | None) -> None:
+        """Lets plant time run at a multiple of real time whatever the daemon does, or in step with it again with None."""
+        self.bench.pace = replace(self.bench.pace, speed=speed)
+
+    def second(self, name: str, environ: Mapping[str, str] | None = None) -> DaemonProcess:
+        """Returns another daemon for the same site, not yet started, with a journal and a socket of its own."""
+        state = self.state / name
+        state.mkdir(parents=True, exist_ok=True)
+        own = {**self.daemon.environ, **persistence(state), **(environ or {})}
+        return DaemonProcess(self.daemon.site_directory, own, state / "daemon.log", self.daemon.stage)
 
     def check(self, what: str, passed: bool, seen: object) -> bool:
         """Adds a check and tells it; returns whether it passed."""
@@ -114,9 +127,14 @@ class Rig:
         journal = self.journal()
         self.check("the journal is whole", not journal.problems and bool(journal.intents), journal.problems[:3] or f"{len(journal.intents)} cycles")
         seen = self.watch.setpoints()
-        lost = without_intent(seen, journal.intents, self.loaded.points)
+        lost = without_intent(seen, (*journal.intents, *self.more_intents), self.loaded.points)
         self.check("every setpoint write on the wire has an intent", not lost, f"{len(lost)} of {len(seen)} have none" + (f", first {lost[0]}" if lost else ""))
         return len(lost)
+
+    def check_heat(self) -> None:
+        """Checks that no rack was above its allowable inlet for longer than under the BAS alone."""
+        ours, theirs = (t.scores.result()["violations"]["inlet_above_allowable_rack_minutes"] for t in (self.trace, self.alone_trace))
+        self.check("rack-minutes above allowable are no more than under the BAS alone", ours <= theirs, f"{ours:g}, alone {theirs:g}")
 
     def result(self, scenario: str, lost_records: int) -> dict[str, Any]:
         """Returns the run under the names of ``coldaisle-hil run --json``."""

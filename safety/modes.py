@@ -78,9 +78,12 @@ class Condition(StrEnum):
     MAINTENANCE = "maintenance"
     BAS_RESTARTED = "bas_restarted"
     LEASE_LAPSED = "lease_lapsed"
+    KILL_SWITCH = "kill_switch"
     RESTARTED = "restarted"
     STOPPING = "stopping"
     DRILL = "drill"
+    DRILL_RESET = "drill_reset"
+    ROLLED_BACK = "rolled_back"
     SWITCHBACK = "switchback"
 
 
@@ -114,6 +117,7 @@ _C, _M, _R = Condition, Mode, Return
 TABLE: Final[tuple[Row, ...]] = (
     # latched RELEASE: fault or operator
     Row(_C.OPERATOR_RELEASE, _M.RELEASE, _R.BY_PERSON, "engage", "An operator handed the plant to the BAS."),
+    Row(_C.KILL_SWITCH, _M.RELEASE, _R.BY_PERSON, "switch off, then engage", "The kill switch at the BAS is on."),
     Row(_C.FIRE, _M.RELEASE, _R.BY_PERSON, "alarm cleared, then engage", "Fire alarm: the BAS is in charge."),
     Row(_C.LEAK, _M.RELEASE, _R.BY_PERSON, "leak cleared, then engage", "Leak alarm: the BAS is in charge."),
     Row(_C.SECOND_WRITER, _M.RELEASE, _R.BY_PERSON, "the other writer gone, then engage", "Another controller writes to this plant."),
@@ -144,6 +148,8 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(_C.PLAN_DISTRUSTED, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "trust regained", "The plan's inputs are beyond what its model knows: resets are in charge."),
     Row(_C.POWER_DISTURBED, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "utility steady", "Utility power is disturbed: Guideline 36 resets are in charge."),
     Row(_C.HEAT_WAVE, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "weather within design", "Weather beyond design: Guideline 36 resets are in charge."),
+    Row(_C.ROLLED_BACK, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "engage", "Rolled back: the last known good setpoints are in charge."),
+    Row(_C.DRILL_RESET, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "drill over", "Fallback drill: Guideline 36 resets are in charge on purpose."),
     Row(_C.VERY_HIGH_LOAD, _M.RESET, _R.AFTER_HEALTHY_CYCLES, "load within design", "Load near capacity: Guideline 36 resets are in charge."),
     # PLAN_ONLY
     Row(_C.RESIDUAL_DISTRUSTED, _M.PLAN_ONLY, _R.AT_ONCE, "trust regained", "The learned correction is not used."),

@@ -173,6 +173,8 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
         Quantity("heartbeat", _N, "a counter that moves while its owner lives"),
         Quantity("clock_s", Kind.TIME, "plant clock, seconds since 1970 in UTC (bench only)"),
         Quantity("owner_id", _N, "who holds the lease"),
+        Quantity("kill_switch_state", Kind.STATE, "1 while the kill switch at the BAS keeps every setpoint from the daemon"),
+        Quantity("daemon_lost_state", Kind.STATE, "1 from a lease that lapsed without a hand-back until the next lease: the BMS's alarm"),
         Quantity("mode", Kind.STATE, "mode of the daemon, see safety.modes"),
         Quantity("stage", Kind.STATE, "stage of the daemon, see safety.modes"),
         Quantity("alarm", Kind.STATE, "1 while the daemon has an alarm"),

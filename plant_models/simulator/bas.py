@@ -26,6 +26,9 @@ _COOL_S: Final = 300.0  # ... for 5 min
 _COUNTER: Final = 65536  # heartbeat registers are uint16
 _DAEMON: Final = ("daemon.mode", "daemon.stage", "daemon.alarm", "daemon.done_until_s")
 
+_KILL_SWITCH: Final = "bas.kill_switch_state"
+_SWITCHES: Final = (_KILL_SWITCH, "bas.daemon_lost_state")
+
 
 class Bas:
     """The BAS. Machines follow the commands that ``scan`` returns; the wire reaches it by ``read`` and ``write``."""
@@ -42,13 +45,16 @@ class Bas:
         self._now_s: float | None = None
         self._heartbeat = 0
         self._registers = dict.fromkeys(_DAEMON, 0.0)
+        self.clock_off_s = 0.0
+        """How far the clock that is served is wrong [s], for a scenario; the BAS itself runs on."""
         self._status = self._read_status()
 
     @property
     def signals(self) -> frozenset[str]:
         """Returns the signals that this BAS serves itself; all others are sensors."""
         lent = {point(name, role) for name in self._lent for role in Role}
-        return frozenset({"bas.heartbeat", "bas.clock_s", "daemon.heartbeat", "daemon.owner_id"} | self._registers.keys() | lent | self._status.keys())
+        own = {"bas.heartbeat", "bas.clock_s", *_SWITCHES, "daemon.heartbeat", "daemon.owner_id"}
+        return frozenset(own | self._registers.keys() | lent | self._status.keys())
 
     def scan(self, now_s: float, seen: Mapping[str, float]) -> Commands:
         """Runs every sequence once and returns the commands that hold until the next scan.
@@ -81,7 +87,9 @@ class Bas:
         if signal == "bas.heartbeat":
             return float(self._heartbeat)
         if signal == "bas.clock_s":
-            return self._now_s
+            return None if self._now_s is None else self._now_s + self.clock_off_s
+        if signal in _SWITCHES:
+            return float(self._lease.kill_switch if signal == _KILL_SWITCH else self._lease.lost)
         if signal == "daemon.heartbeat":
             return self._lease.heartbeat
         if signal == "daemon.owner_id":
@@ -121,6 +129,10 @@ class Bas:
         if value is not None and not math.isfinite(value):
             raise ValueError(f"{setpoint} in hand at {value}: must be a finite number")
         self._stations[setpoint].set_hand(value)
+
+    def set_kill_switch(self, on: bool) -> None:
+        """Turns the kill switch, as a person does at the BMS or by a hard-wired input: it needs neither the daemon nor a network."""
+        self._lease.kill_switch = on
 
     def lock_out(self, machine: str, locked: bool) -> None:
         """Locks a chiller out for work on it, or gives it back; giving back clears a trip too. Raises KeyError for an unknown chiller."""

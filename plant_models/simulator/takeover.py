@@ -40,8 +40,16 @@ class Lease:
         self._counted: float | None = None
         self._moved_at_s = -math.inf
         self._moves = 0
+        self._lost = False
         self.heartbeat = 0.0
         self.owner_id = 0.0
+        self.kill_switch = False
+        """The switch that a person turns at the BAS: while it is on, nobody outside has authority, whatever beats."""
+
+    @property
+    def lost(self) -> bool:
+        """Returns whether the last lease ended by time-out and none was taken since: the BMS's alarm that the daemon is lost."""
+        return self._lost
 
     @property
     def alive(self) -> bool:
@@ -52,20 +60,30 @@ class Lease:
         """Writes the owner register: a second owner is locked out while the lease lives, 0 from anyone hands back at once."""
         if owner_id == 0.0:
             self._lapse()
+            self._lost = False
         elif not self.alive or self.owner_id in (0.0, owner_id):
             self.owner_id = owner_id
 
     def scan(self, now_s: float) -> bool:
-        """Looks at the heartbeat once and returns whether the lease lapsed in this scan: at the first scan a whole time-out after the last move seen."""
-        if self._counted is None:
+        """Looks at switch and heartbeat once and returns whether requests must be forgotten in this scan.
+
+        They are when the lease lapses, at the first scan a whole time-out after the last move seen, and in every scan with the kill switch on;
+        beats that came while it was on do not count.
+        """
+        if self._counted is None or self.kill_switch:
             self._counted = self.heartbeat
+        if self.kill_switch:
+            self._lapse()
+            return True
         if self.heartbeat != self._counted:
             self._counted, self._moved_at_s = self.heartbeat, now_s
             self._moves += 1
+            self._lost = self._lost and not self.alive
             return False
         if now_s - self._moved_at_s < self._timeout_s or self._moves == 0:
             return False
         was_alive = self.alive
+        self._lost = self._lost or was_alive
         self._lapse()
         return was_alive
 

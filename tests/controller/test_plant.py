@@ -81,10 +81,10 @@ async def test_a_snapshot_holds_every_readable_point_of_every_device(rig: Rig) -
 
 
 async def test_only_the_signals_asked_for_are_read_and_strangers_are_missing(rig: Rig) -> None:
-    snapshot = await rig.plant.read(["plant.chws_temp_c", "daemon.heartbeat", "ch-9.chws_temp_c"])
-    assert set(snapshot.readings) == {"plant.chws_temp_c", "daemon.heartbeat", "ch-9.chws_temp_c"}
+    snapshot = await rig.plant.read(["plant.chws_temp_c", "daemon.mode", "ch-9.chws_temp_c"])
+    assert set(snapshot.readings) == {"plant.chws_temp_c", "daemon.mode", "ch-9.chws_temp_c"}
     assert snapshot.readings["plant.chws_temp_c"].value == 1.0
-    for signal in ("daemon.heartbeat", "ch-9.chws_temp_c"):
+    for signal in ("daemon.mode", "ch-9.chws_temp_c"):
         assert (snapshot.readings[signal].value, snapshot.readings[signal].status) == (None, Status.MISSING)
 
 

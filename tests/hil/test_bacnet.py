@@ -20,7 +20,7 @@ from bacpypes3.primitivedata import Null, ObjectIdentifier, Real
 from hil.devices.bacnet import BacnetDevice
 from hil.devices.watch import Watch
 from hil.rig import rig_of
-from hil.scenarios import hand_back
+from hil.scenarios.judge import hand_back
 from plant_models.simulator.conditions import Conditions
 from plant_models.site.points import Point, WriteClass
 from tests.hil.bacnet_site import as_bacnet

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hil.rig import rig_of
-from hil.scenarios import hand_back
+from hil.scenarios.judge import hand_back
 from hil.scores import too_fast
 from plant_models.simulator.conditions import Conditions
 from safety.modes import Stage

@@ -28,10 +28,12 @@ from safety.modes import (
 )
 
 PERSON = {"operator_release", "fire", "leak", "second_writer", "writes_refused", "readings_lost", "inlet_unknown", "journal_lost", "clock_jumped"}
+PERSON |= {"kill_switch"}
 TOKEN = {"power_event", "maintenance", "bas_restarted", "lease_lapsed", "restarted", "stopping", "drill", "switchback"}
 GAP = {"readings_gap"}
 CAPS = {"heat_wave", "very_high_load", "power_disturbed"}
 RESETTING = {"inlet_above_allowable", "no_plan", "no_forecast", "no_model", "cycles_late", "sensor_lost", "readings_disagree", "plan_distrusted"} | CAPS
+RESETTING |= {"rolled_back", "drill_reset"}
 DISTRUST = {"residual_distrusted"}
 RULES = ModeRules(600.0, 3, 2, 86400.0)
 NOW = 1_000_000.0
@@ -97,7 +99,7 @@ SUBSETS += [frozenset(c) for c in chain.from_iterable(combinations(ONE_OF_EACH, 
 
 def test_the_sets_of_the_oracle_are_all_conditions():
     assert sorted(PERSON | TOKEN | GAP | RESETTING | DISTRUST) == sorted(Condition)
-    assert len(PERSON) + len(TOKEN) + len(GAP) + len(RESETTING) + len(DISTRUST) == len(Condition) == 30
+    assert len(PERSON) + len(TOKEN) + len(GAP) + len(RESETTING) + len(DISTRUST) == len(Condition) == 33
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda s: f"{s.mode.name}-{s.latched}-{s.healthy_cycles}-{len(s.returns_s)}-{s.hold_since_s}")

@@ -248,3 +248,38 @@ def test_no_change_of_hands_moves_a_setpoint_faster_than_its_rate(loaded: Loaded
             assert -0.25 * SCAN_S / 60.0 - 1e-9 <= row[CHWS] - present <= 0.1 * SCAN_S / 60.0 + 1e-9
             assert 6.0 <= row[CHWS] <= 18.0
             present = row[CHWS]
+
+
+KILL, LOST = "bas.kill_switch_state", "bas.daemon_lost_state"
+
+
+def test_the_kill_switch_takes_authority_in_one_scan_whatever_beats_and_asks_for_a_fresh_heart_afterwards(loaded: LoadedSite) -> None:
+    bench = Bench(loaded)
+    bench.bas.write(f"{CHWS}.request", 11.0)
+    bench.scans(20, beating=True)
+    bench.bas.set_kill_switch(True)
+    course = bench.scans(100, beating=True)
+    assert bench.bas.read(KILL) == 1.0
+    assert bench.authority(CHWS) == Authority.LOCAL
+    assert course[-1][CHWS] == pytest.approx(10.0), "the request of before is forgotten"
+    assert max(abs(b[CHWS] - a[CHWS]) for a, b in pairwise(course)) <= 0.25 * SCAN_S / 60.0 + 1e-9
+    bench.bas.set_kill_switch(False)
+    bench.scans(1, beating=False)
+    assert bench.authority(CHWS) == Authority.LOCAL
+    bench.scans(2, beating=True)
+    assert bench.authority(CHWS) == Authority.REMOTE
+
+
+def test_a_daemon_that_falls_silent_is_an_alarm_until_another_lease_and_one_that_hands_back_is_none(loaded: LoadedSite) -> None:
+    bench = Bench(loaded)
+    bench.scans(3, beating=True)
+    assert bench.bas.read(LOST) == 0.0
+    bench.scans(6, beating=False)
+    assert bench.bas.read(LOST) == 1.0
+    bench.scans(1, beating=True)
+    assert bench.bas.read(LOST) == 1.0, "one move is not a heart"
+    bench.scans(1, beating=True)
+    assert bench.bas.read(LOST) == 0.0
+    bench.bas.write("daemon.owner_id", 0.0)
+    bench.scans(20, beating=False)
+    assert bench.bas.read(LOST) == 0.0
