@@ -46,6 +46,8 @@ class Rig:
     back_under_bas_after_s: float | None = None
     more_intents: tuple[Intent, ...] = ()
     """Cycles of other daemons than ``daemon`` that wrote too."""
+    clock_jump: tuple[float, float] | None = None
+    """When the clock that is served jumped ahead, and by how much [s]."""
 
     def __post_init__(self) -> None:
         """Watches both sites from the first step on."""
@@ -120,7 +122,12 @@ class Rig:
 
     def journal(self) -> JournalFile:
         """Returns the daemon's journal as it is on disk now."""
-        return read_journal(self.state / "journal.sqlite")
+        found = read_journal(self.state / "journal.sqlite")
+        if self.clock_jump is None:
+            return found
+        at_s, by_s = self.clock_jump
+        in_plant_time = (replace(i, taken_at_s=i.taken_at_s - by_s) if i.taken_at_s > at_s + 0.5 * by_s else i for i in found.intents)
+        return replace(found, intents=tuple(in_plant_time))
 
     def check_journal(self) -> int:
         """Checks that the daemon's journal is whole and that it meant every setpoint write seen; returns how many it did not mean."""

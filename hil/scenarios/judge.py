@@ -83,13 +83,19 @@ async def hand_back(rig: Rig) -> None:
     rig.check(f"and the BAS has the plant within {allowed_s:g} s", after_s is not None and after_s <= allowed_s, f"{after_s} s")
 
 
-async def judge_switch(rig: Rig, since_s: float, allowed_s: float, what: str) -> None:
-    """Checks that the BAS has every setpoint back within ``allowed_s`` of plant time ``since_s``, then how they came back."""
+async def judge_hands(rig: Rig, since_s: float, allowed_s: float, what: str) -> float:
+    """Checks that the BAS has every setpoint back within ``allowed_s`` of plant time ``since_s``; returns when it had [s]."""
     await rig.run(2 * allowed_s / 3600.0 + 0.01, lambda: not rig.now.remote)
     after_s = rig.back_under_bas_after_s = back_under_bas_s(rig.trace.moments, since_s)
     rig.check(f"{what}: under the BAS within {allowed_s:g} s", after_s is not None and after_s <= allowed_s, f"{after_s} s")
+    return since_s + (after_s or 0.0)
+
+
+async def judge_switch(rig: Rig, since_s: float, allowed_s: float, what: str) -> None:
+    """Checks that the BAS has every setpoint back within ``allowed_s`` of plant time ``since_s``, then how they came back."""
+    taken_s = await judge_hands(rig, since_s, allowed_s, what)
     await rig.run(SETTLED_H, hurried=not rig.daemon.alive)
-    judge_transfer(rig, since_s + (after_s or 0.0))
+    judge_transfer(rig, taken_s)
 
 
 def judge_kept(rig: Rig, since_s: float, what: str) -> None:

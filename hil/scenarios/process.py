@@ -9,7 +9,7 @@ from typing import Final
 
 from hil.devices.watch import REQUEST, SeenWrite
 from hil.rig import Rig
-from hil.scenarios.judge import SETTLED_H, come_back, hand_back, judge_kept, judge_loss, judge_switch, judge_transfer, take_charge
+from hil.scenarios.judge import SETTLED_H, come_back, hand_back, judge_hands, judge_kept, judge_loss, judge_switch, judge_transfer, take_charge
 from hil.scores import back_under_bas_s, too_fast
 from safety.modes import Mode
 
@@ -141,9 +141,14 @@ async def jump_forward(rig: Rig) -> None:
     await rig.run(0.1)
     jumped_s = rig.site.now_s
     rig.site.bas.clock_off_s = JUMP_S
+    rig.clock_jump = (jumped_s, JUMP_S)
     lease = rig.loaded.site.lease
-    await judge_switch(rig, jumped_s, lease.bas_timeout_s + 2 * rig.loaded.site.timing.guard_s, "a clock that jumps ahead")
-    rig.check("the daemon lives on", rig.daemon.alive, f"exit status {rig.daemon.exit_status}")
+    await judge_hands(rig, jumped_s, lease.bas_timeout_s + 2 * rig.loaded.site.timing.guard_s, "a clock that jumps ahead")
+    back = await rig.run(0.5, rig.in_charge)
+    rig.check("the daemon comes back by itself", back and rig.daemon.alive, f"{rig.mode}, exit status {rig.daemon.exit_status}")
+    await rig.run(0.5)
+    fast = too_fast(rig.trace.since(jumped_s), rig.limits)
+    rig.check("in all this no effective setpoint moved faster than its rate", not fast, fast[:3] or f"{len(rig.trace.since(jumped_s))} steps")
 
 
 async def jump_back(rig: Rig) -> None:
