@@ -1,4 +1,4 @@
-"""A water-cooled chiller by EnergyPlus's curves, EIR or reformulated EIR, guarded where the curves must not be believed.
+"""A chiller by EnergyPlus's curves, EIR or reformulated EIR, guarded where the curves must not be believed.
 
 Validity: each curve set states its own range of leaving chilled water and condenser water; outside it the power follows the lift (a physically
 ordered guess, no published map covers 12 .. 20 degC chilled water of variable-speed machines).
@@ -6,11 +6,11 @@ ordered guess, no published map covers 12 .. 20 degC chilled water of variable-s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from plant_models.components.chiller_curves import ChillerCurves
 from plant_models.components.fluids import Expr
 
 _KELVIN: Final = 273.15
@@ -19,61 +19,6 @@ _LIFT_LEAST_K: Final = 8.0
 _CAPACITY_MOST: Final = 1.25
 _CAPACITY_LEAST: Final = 0.4
 _CAPACITY_PER_K: Final = 0.03  # of chilled water outside the curve's range
-
-
-@dataclass(frozen=True, slots=True)
-class ChillerCurves:
-    """A machine's published curves; ``leaving`` tells whether the condenser temperature in them leaves (reformulated EIR) or enters (EIR)."""
-
-    source: str
-    leaving: bool
-    capacity_kw: float
-    cop: float
-    evaporator_flow_kgs: float
-    condenser_flow_kgs: float
-    plr_least: float
-    plr_most: float
-    chws_range_c: tuple[float, float]
-    condenser_range_c: tuple[float, float]
-    capft: tuple[float, ...]
-    eirft: tuple[float, ...]
-    eirfplr: tuple[float, ...]
-    carnot_share: float  # second-law cap on COP, share of Carnot between the refrigerant temperatures
-
-
-CARRIER_19XR_1407_VSD: Final = ChillerCurves(  # EnergyPlus Chillers.idf, ReformEIR Carrier 19XR 1407 kW/6.04 COP/VSD
-    source="Carrier 19XR 1407 kW VSD, reformulated EIR",
-    leaving=True,
-    capacity_kw=1406.6,
-    cop=6.04,
-    evaporator_flow_kgs=60.57,
-    condenser_flow_kgs=75.71,
-    plr_least=0.2,
-    plr_most=1.04,
-    chws_range_c=(4.44, 10.0),
-    condenser_range_c=(18.11, 37.42),
-    capft=(0.9006457, -0.01139681, -0.001480623, 0.02770949, -0.0009617215, 0.001812986),
-    eirft=(1.174615, -0.01237741, -0.001147159, -0.02996332, 0.0008901939, -0.0002302077),
-    eirfplr=(-0.5839828, 0.04640814, -7.366007e-05, -0.1926398, 2.597682, -0.04268655, 0.0, -0.866639, 0.0, 0.0),
-    carnot_share=0.62,
-)
-YORK_YT_1055: Final = ChillerCurves(  # EnergyPlus Chillers.idf, ElectricEIRChiller York YT 1055 kW/5.96 COP/Vanes
-    source="York YT 1055 kW vanes, EIR",
-    leaving=False,
-    capacity_kw=1055.0,
-    cop=5.96,
-    evaporator_flow_kgs=28.39,
-    condenser_flow_kgs=56.78,
-    plr_least=0.1,
-    plr_most=1.05,
-    chws_range_c=(4.44, 8.89),
-    condenser_range_c=(12.78, 35.0),
-    capft=(0.1785912, -0.05900023, -0.0005946963, 0.09297889, -0.002841024, 0.004974221),
-    eirft=(0.524511, -0.02850126, 0.000803472, 0.01893133, 0.0001151629, -9.340642e-05),
-    eirfplr=(0.2619878, 0.2393605, 0.4988306),
-    carnot_share=0.55,
-)
-CURVES: Final = {"carrier-19xr-1407-vsd": CARRIER_19XR_1407_VSD, "york-yt-1055": YORK_YT_1055}
 
 
 def biquadratic(c: tuple[float, ...], x: Expr, y: Expr) -> Expr:
@@ -119,6 +64,21 @@ def guarded_eir(curves: ChillerCurves, chws_c: Expr, entering_c: Expr, leaving_c
 def surge_plr(lift_k: Expr, lift_least_k: float, lift_most_k: float) -> Expr:
     """Returns the part load below which a centrifugal machine holds its power (vanes closed, then hot-gas bypass), by lift [K] of leaving waters."""
     return np.clip(0.10 + 0.5 * (lift_k - lift_least_k) / (lift_most_k - lift_least_k), 0.10, 0.6)
+
+
+def surge_line(lift_k: Expr, lift_least_k: float, lift_most_k: float) -> Expr:
+    """Returns the compressor's flow, as a part load, below which it surges; beyond the highest lift it rises steeply (engineering value).
+
+    Vanes and hot gas keep the flow above it while the load falls; where they cannot, the machine surges.
+    """
+    beyond = np.maximum(lift_k - lift_most_k, 0.0) / lift_most_k
+    return surge_plr(lift_k, lift_least_k, lift_most_k) + 1.5 * beyond
+
+
+def metered_share(lift_k: Expr, lift_least_k: float) -> Expr:
+    """Returns what the expansion device passes at a low lift [K] of leaving waters: an orifice, full from 0.6 of the least lift on (engineering value)."""
+    head = (lift_k + 2.0 * _APPROACH_K) / (0.6 * lift_least_k + 2.0 * _APPROACH_K)
+    return np.sqrt(np.clip(head, 0.1, 1.0))
 
 
 def power_kw(curves: ChillerCurves, heat_kw: Expr, available_kw: Expr, chws_c: Expr, entering_c: Expr, leaving_c: Expr, plr_unloading: Expr) -> Expr:

@@ -112,7 +112,17 @@ class ChilledWater:
         cold = dict.fromkeys(("header_c", "supply_c", "far_c", "evaporator_c"), supply_c)
         warm = dict.fromkeys(("near_c", "return_c", "tank_c"), supply_c + 7.0)
         condensers = {"condenser_c": tower_c + 4.0, "cw_return_c": tower_c + 4.0, "fill_c": tower_c, "basin_c": tower_c}
-        loops = {"heat_kw": 0.0, "valve": 0.0, "tower_valve": 0.0, "fan": 0.0, "fan_integral": 0.3, "pump_integral": 0.6}
+        loops = {
+            "heat_kw": 0.0,
+            "hot_gas": 0.0,
+            "surges": 0.0,
+            "no_flow_s": 0.0,
+            "valve": 0.0,
+            "tower_valve": 0.0,
+            "fan": 0.0,
+            "fan_integral": 0.3,
+            "pump_integral": 0.6,
+        }
         return cold | warm | condensers | loops | {"pump_speed": 0.6, "pump_count": 0.0, "cw_count": 0.0, "bypass": 0.0, "economiser": 0.0, "throttle": 1.0}
 
     def flows(self, s: Mapping[str, Expr], u: Mapping[str, Expr], coils: Expr) -> dict[str, Expr]:
@@ -176,7 +186,7 @@ class ChilledWater:
         """Returns the heat that leaves the site now [kW]: to the air from towers and their fans, to plant rooms from motors and drives."""
         chillers, cells = d["chillers"], d["cells"]
         motors = d["chw_pump_kw"] - d["chw_shaft"] + d["cw_pump_kw"] - d["cw_shaft"] + d["plates_pump_kw"] - d["plates_shaft"]
-        return np.sum(cells["rejected"]) + np.sum(cells["lost"]) + np.sum(cells["power"]) + motors + np.sum(chillers["to_room"])
+        return np.sum(cells["rejected"]) + np.sum(cells["lost"]) + np.sum(cells["power"]) + motors + np.sum(chillers["to_room"]) + np.sum(chillers["to_air"])
 
     def step(self, s: Mapping[str, Expr], u: Mapping[str, Expr], d: Mapping[str, Expr], coil_heat_kw: Expr, dt: float) -> dict[str, Expr]:
         """Returns the state ``dt`` seconds on; ``coil_heat_kw`` is what all halls' coils give to the water."""

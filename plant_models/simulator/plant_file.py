@@ -6,10 +6,11 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from plant_models.components.chiller_curves import CURVES, Form, MachineName
 from plant_models.components.server import ServerParameters
 from plant_models.site.topology import Site
 
@@ -57,7 +58,8 @@ class ChillerTruth:
     """One chiller as it really is."""
 
     __pydantic_config__ = _STRICT
-    curves: Literal["carrier-19xr-1407-vsd", "york-yt-1055"] | None = None  # None: by the kind in site.toml
+    curves: MachineName | None = None  # None: by the kind in site.toml
+    curve_form: Form | None = None  # None: reformulated for variable speed and screws, plain EIR for vanes and air-cooled
     age: Annotated[float, Field(ge=0.8, le=1.5)] = 1.08  # power over that of the clean machine
     capacity_factor: Annotated[float, Field(ge=0.5, le=1.3)] = 1.0
     evaporator_s: Annotated[float, Field(ge=10, le=200)] = 40.0  # volume over design flow
@@ -189,6 +191,10 @@ def _misfits(truth: PlantTruth, site: Site) -> list[str]:
         known = {e.name for e in getattr(site, table)}
         strangers = sorted(getattr(truth, table).keys() - known)
         problems += [f"[{table}.{name}]: the site has no such {table}; it has {', '.join(sorted(known)) or 'none'}" for name in strangers]
+    for machine, chiller in truth.chiller.items():
+        if chiller.curves and chiller.curve_form and (chiller.curves, chiller.curve_form) not in CURVES:
+            forms = ", ".join(sorted(form for name, form in CURVES if name == chiller.curves))
+            problems.append(f"chiller.{machine}.curve_form: {chiller.curve_form!r}; allowed: {forms}")
     for hall in site.hall:
         given = truth.hall.get(hall.name, HallTruth())
         for key in ("row_flow", "row_load", "row_recirculation"):

@@ -38,6 +38,7 @@ def plant_signals(p: ChilledWater, after: Mapping[str, Expr], u: Mapping[str, Ex
             f"{machine.name}.cwr_temp_c": after["condenser_c"][i],
             f"{machine.name}.evaporator_flow_kgs": d["evaporators"][i],
             f"{machine.name}.condenser_flow_kgs": d["condensers"][i],
+            f"{machine.name}.trip_state": p.chillers.trip_state(after, i),
             f"{machine.name}.running_count": np.where(after["heat_kw"][i] > _RUNNING_SHARE * machine.capacity_kw, 1.0, 0.0) * u["chiller_on"][i],
         }
     for i, cell in enumerate(p.tower.cells):

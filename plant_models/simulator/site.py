@@ -53,6 +53,8 @@ class SimulatedSite:
             raise ValueError(f"points that the simulated site does not produce: {', '.join(unknown)}")
         self._chillers = tuple(tuple(c.name for c in site.chiller if c.plant == p.name) for p in site.plant)
         self._tripped: set[str] = set()
+        panels = [c for names in self._chillers for c in names]
+        self._panels, self._panel_at = panels, np.array([self._plant.names.index(f"{c}.trip_state") for c in panels], dtype=int)
         commands = self._scan()
         self._plant.adopt(commands)
         self._follow(commands)
@@ -81,6 +83,9 @@ class SimulatedSite:
         self._outside, self._use = self._weather.at(self.now_s), self._load.at(self.now_s)
         self._sensors.scan(np.concatenate((self._plant.outputs[self._pick], (self._outside.oa_drybulb_c, self._outside.oa_wetbulb_c))))
         self._next_scan_s = self.now_s + SCAN_S
+        causes = self._plant.outputs[self._panel_at]
+        if causes.any():  # a machine's own panel stops it and stays tripped until mended
+            self._tripped |= {c for c, cause in zip(self._panels, causes, strict=True) if cause}
         if not self._tripped:
             return self.bas.scan(self.now_s, self._sensors.readings)
         failed = {f"{c}.machine_state": float(MachineState.FAILED) for c in self._tripped}

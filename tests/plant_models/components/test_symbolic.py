@@ -24,16 +24,20 @@ from plant_models.components import (
     tower,
     trim_chiller,
 )
+from plant_models.components.chiller_curves import curves_of
 from plant_models.components.fluids import Expr
 from plant_models.components.server import ServerParameters
 
 SERVER = ServerParameters()
-CARRIER, YORK = chiller.CARRIER_19XR_1407_VSD, chiller.YORK_YT_1055
+CARRIER, YORK, SCREW = (curves_of(kind) for kind in ("vsd_centrifugal", "constant_speed_centrifugal", "positive_displacement"))
 EQUATIONS: dict[str, tuple[Callable[..., Expr], tuple[tuple[float, float], ...]]] = {
     "carrier power": (lambda q, a, s, e, r: chiller.power_kw(CARRIER, q, a, s, e, e + r, 0.3), ((0, 1500), (900, 1500), (4, 20), (10, 36), (1, 8))),
     "york power": (lambda q, a, s, e, r: chiller.power_kw(YORK, q, a, s, e, e + r, 0.3), ((0, 1100), (700, 1100), (4, 20), (10, 36), (1, 8))),
     "carrier capacity": (lambda s, c: chiller.capacity_share(CARRIER, s, c), ((2, 25), (10, 45))),
     "outside": (lambda s, c: chiller.outside_curve(CARRIER, s, c), ((2, 25), (10, 45))),
+    "screw power": (lambda q, a, s, e, r: chiller.power_kw(SCREW, q, a, s, e, e + r, 0.1), ((0, 1500), (900, 1500), (4, 20), (10, 36), (1, 8))),
+    "surge line": (lambda lift: chiller.surge_line(lift, 8.0, 25.0), ((0, 40),)),
+    "metered": (lambda lift: chiller.metered_share(lift, 8.0), ((-15, 40),)),
     "surge": (lambda lift: chiller.surge_plr(lift, 8.0, 25.0), ((0, 40),)),
     "tower": (tower.leaving_target_c, ((10, 40), (5, 35), (-40, 30), (0.2, 1.5), (0, 1), (0.8, 1.0))),
     "tower fan": (tower.fan_power_share, ((0, 1),)),
