@@ -16,10 +16,14 @@ ALIASES = frozenset({"Callable", "Mapping", "Sequence", "dict", "tuple", "list",
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: where it is (module and what it stands in), the line as it was, and what becomes of which part of it."""
+    """One change: where it is (module and what it stands in), the line as it was, and what becomes of which part of it.
+
+    ``function`` is the function or method whose body it is in, "" where it is in a table, a default, a decorator or a class.
+    """
 
     module: str
     scope: str
+    function: str
     line: int
     change: str
     parent: ast.AST
@@ -53,13 +57,13 @@ def mutants_of(module: str, source: str, enums: Mapping[str, tuple[str, ...]]) -
     known = {**enums, **_aliases(tree, enums)}
     found: list[Mutant] = []
     seen: dict[tuple[str, str], int] = {}
-    for scope, parent, field, index, node in _sites(tree, ""):
+    for scope, function, parent, field, index, node in _sites(tree, "", ""):
         for change in changes_of(node, parent, field, known, scope.rpartition(".")[2].lstrip("_").islower()):
             text = lines[node.lineno - 1].split("  #")[0].strip() if hasattr(node, "lineno") else ""
             told = f"{text}: {change.old} -> {change.told}"
             count = seen[scope, told] = seen.get((scope, told), 0) + 1
             told += f" (no. {count})" if count > 1 else ""
-            found.append(Mutant(module, scope, getattr(node, "lineno", 0), told, parent, field, index, change.new))
+            found.append(Mutant(module, scope, function, getattr(node, "lineno", 0), told, parent, field, index, change.new))
     return tree, found
 
 
@@ -83,20 +87,21 @@ def _aliases(tree: ast.Module, enums: Mapping[str, tuple[str, ...]]) -> dict[str
     return short
 
 
-Site = tuple[str, ast.AST, str, int | None, ast.AST]
+Site = tuple[str, str, ast.AST, str, int | None, ast.AST]
 
 
-def _sites(node: ast.AST, scope: str) -> Iterator[Site]:
+def _sites(node: ast.AST, scope: str, function: str) -> Iterator[Site]:
     """Returns every node that may be changed with what it stands in; annotations, docstrings, imports and names of types are left alone."""
     for field, value in ast.iter_fields(node):
         if field in ANNOTATIONS or (isinstance(node, ast.AnnAssign | ast.Assign) and field != "value"):
             continue
+        body = scope if isinstance(node, ast.FunctionDef) and field == "body" and not function else function
         for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
             if not isinstance(child, ast.AST) or _left_alone(child):
                 continue
             inner = _scope(child, scope)
-            yield inner, node, field, index, child
-            yield from _sites(child, inner)
+            yield inner, body, node, field, index, child
+            yield from _sites(child, inner, body)
 
 
 def _left_alone(node: ast.AST) -> bool:
