@@ -70,6 +70,11 @@ class Case:
         return 0.0 if elapsed_s is None else min(max(elapsed_s, 0.0), self.limits.elapsed_max_s) / 60.0
 
     @cached_property
+    def more_cooling(self) -> Direction | None:
+        """Returns the direction that means more cooling, None where none does."""
+        return MORE_COOLING.get(self.quantity)
+
+    @cached_property
     def halls(self) -> tuple[HallLimits, ...]:
         """Returns the halls that the setpoint cools: its own, or those of its plant."""
         own = tuple(h for h in self.limits.halls if self.equipment == h.name or self.equipment in h.rows)
@@ -86,11 +91,11 @@ class Case:
 
     def not_less_cooling(self) -> Interval:
         """Returns what does not reduce cooling; with nothing known in force there is nothing to compare with."""
-        return self._beside_held(MORE_COOLING.get(self.quantity), 1)
+        return self._beside_held(self.more_cooling, 1)
 
     def not_more_cooling(self) -> Interval:
         """Returns what does not increase cooling."""
-        return self._beside_held(MORE_COOLING.get(self.quantity), -1)
+        return self._beside_held(self.more_cooling, -1)
 
     def _beside_held(self, more: Direction | None, sign: int) -> Interval:
         held = self.held
@@ -103,7 +108,7 @@ class Case:
     @cached_property
     def full_cooling(self) -> float | None:
         """Returns the end of the range that cools most, None for a setpoint that does not say which."""
-        more = MORE_COOLING.get(self.quantity)
+        more = self.more_cooling
         if more is None:
             return None
         return self.bounds.high if more is Direction.HIGHER else self.bounds.low

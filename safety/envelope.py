@@ -7,14 +7,15 @@ itself a clamp onto one interval, so judging twice changes nothing, and the stro
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from safety import rules
+from safety import liquid_rules, plant_rules, rules
 from safety.case import Case, Interval
 from safety.finite import finite
-from safety.limits import Limits
-from safety.records import Intervention, Situation, Verdict
+from safety.limits import Direction, Limits
+from safety.records import Intervention, Reach, Situation, Verdict
 
 Rule = Callable[[Case], Interval]
 
@@ -22,23 +23,42 @@ FINITE: Final = "finite"
 WHITELIST: Final = "whitelist"
 RATE: Final = "rate"
 
-ROOM_RULES: Final[tuple[tuple[str, Rule], ...]] = (
-    ("humidity", rules.humidity),
-    ("dew_point", rules.dew_point),
-    (RATE, rules.rate),
-    ("inlet_rate", rules.inlet_rate),
-    ("inlet", rules.inlet),
-    ("range", rules.absolute_range),
-)
-"""What room and range ask, weakest first."""
 
-MACHINE_RULES: Final[tuple[tuple[str, Rule], ...]] = (
-    ("liquid", rules.liquid),
-    ("lift", rules.lift),
-    ("minimum_flow", rules.minimum_flow),
-    ("freeze", rules.freeze),
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """One rule: its name in every report, what it permits, and whether what it permits now also bounds a plan's later steps."""
+
+    name: str
+    permits: Rule
+    lasting: bool = False
+
+
+ROOM_RULES: Final[tuple[RuleRow, ...]] = (
+    RuleRow("confidence", rules.confidence),
+    RuleRow("humidity", rules.humidity),
+    RuleRow("dew_point", rules.dew_point, lasting=True),
+    RuleRow(RATE, rules.rate),
+    RuleRow("spare", plant_rules.spare),
+    RuleRow("capacity", plant_rules.capacity),
+    RuleRow("starts", plant_rules.starts_and_stops),
+    RuleRow("sensor", rules.sensor),
+    RuleRow("inlet_rate", rules.inlet_rate),
+    RuleRow("ride_through", plant_rules.stored_cold, lasting=True),
+    RuleRow("inlet", rules.inlet),
+    RuleRow("range", rules.absolute_range, lasting=True),
+)
+"""What confidence, room, capacity and range ask, weakest first. Wear is weaker still: ``safety.wear`` decides only what of a verdict is written now."""
+
+MACHINE_RULES: Final[tuple[RuleRow, ...]] = (
+    RuleRow("liquid", liquid_rules.liquid, lasting=True),
+    RuleRow("lift", rules.lift),
+    RuleRow("minimum_flow", rules.minimum_flow),
+    RuleRow("freeze", rules.freeze),
 )
 """What machines and electronics ask, weakest first; they come last, and choose within the range."""
+
+RULE_NAMES: Final[tuple[str, ...]] = (FINITE, WHITELIST, *(row.name for row in (*ROOM_RULES, *MACHINE_RULES)))
+"""Every name that an intervention may carry."""
 
 FLOAT_NOISE: Final = 1e-6  # below the resolution of any register: not worth the name of an intervention
 
@@ -93,17 +113,58 @@ def _settle(case: Case, wanted: float | None) -> tuple[float | None, str]:
 
 def _clamped(case: Case, start: float) -> tuple[float, str]:
     """Returns the value after all rules, and the last rule that moved it."""
-    permitted_range = rules.absolute_range(case)
-    room = ((name, rule(case)) for name, rule in ROOM_RULES)
-    machines = ((name, rule(case).within(permitted_range)) for name, rule in MACHINE_RULES)
     value, decisive = start, ""
-    for name, interval in (*room, *machines):
+    for row, interval in _intervals(case):
         clamped = interval.clamp(value)
         if clamped != value:
-            value, decisive = clamped, name
-    if case.bounds.off_allowed and 0.0 < value < case.bounds.low:
-        value, decisive = case.bounds.low, "range"
-    return value, decisive
+            value, decisive = clamped, row.name
+    stepped = _stepped(case, value)
+    return (value, decisive) if stepped == value else (stepped, "range")
+
+
+def _intervals(case: Case) -> Iterator[tuple[RuleRow, Interval]]:
+    """Yields what every rule permits, weakest first."""
+    permitted_range = rules.absolute_range(case)
+    for row in ROOM_RULES:
+        yield row, row.permits(case)
+    for row in MACHINE_RULES:
+        yield row, row.permits(case).within(permitted_range)
+
+
+def _stepped(case: Case, value: float) -> float:
+    """Returns the value that a machine can have: none between off and its floor, none in a locked-out band, a whole number of machines."""
+    bounds, more = case.bounds, case.more_cooling
+    if bounds.off_allowed and 0.0 < value < bounds.low:
+        return bounds.low
+    for lowest, highest in bounds.bands:
+        if lowest < value < highest:
+            return lowest if more is Direction.LOWER else highest
+    if bounds.whole and value != (whole := math.floor(value) if more is Direction.LOWER else math.ceil(value)):
+        return float(whole)
+    return value
+
+
+def reach(situation: Situation, limits: Limits) -> Mapping[str, Reach]:
+    """Returns between what values each writable setpoint may be set now, and what of that lasts: the bounds of whoever plans.
+
+    A chain of clamps is a clamp, so its ends are what it makes of the infinities. A setpoint of which nothing is known to be in force has no reach.
+    """
+    found: dict[str, Reach] = {}
+    for setpoint in sorted(name for name in limits.setpoints if name in situation.writable):
+        case = Case(setpoint, limits.setpoints[setpoint], situation, limits, {})
+        if case.held is not None:
+            intervals = list(_intervals(case))
+            low, high = (_chained((i for _, i in intervals), end) for end in (-math.inf, math.inf))
+            low_later, high_later = (_chained((i for row, i in intervals if row.lasting), end) for end in (-math.inf, math.inf))
+            found[setpoint] = Reach(low, high, low_later, high_later)
+    return found
+
+
+def _chained(intervals: Iterable[Interval], value: float) -> float:
+    """Returns a value clamped into one interval after the other."""
+    for interval in intervals:
+        value = interval.clamp(value)
+    return value
 
 
 def _forbidden(signal: str, value: object) -> Intervention:

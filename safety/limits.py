@@ -25,8 +25,11 @@ MORE_COOLING: Final[Mapping[str, Direction]] = {
     "tcs_setpoint_c": Direction.LOWER,
     "tcs_dp_setpoint_kpa": Direction.HIGHER,
     "fws_setpoint_c": Direction.LOWER,
+    "fan_setpoint_pct": Direction.HIGHER,
+    "speed_setpoint_pct": Direction.HIGHER,
+    "running_setpoint_count": Direction.HIGHER,
 }
-"""The direction of each setpoint quantity that means more cooling."""
+"""The direction of each setpoint quantity that means more cooling; the dew points of humidifiers and dehumidifiers have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class SetpointLimits:
     """How far and how fast one setpoint may move, in its own unit and that unit per minute.
 
     ``low`` is the floor while the machine is on; ``off_allowed`` permits 0 as well and nothing in between. A rate of None means at once.
-    Raises ValueError where low, high or a rate cannot be a limit.
+    Speeds strictly inside one of ``bands`` are locked out: there a fan or pump resonates. ``whole`` is for machines that are counted.
+    Raises ValueError where low, high, a rate or a band cannot be a limit.
     """
 
     low: float
@@ -42,6 +46,8 @@ class SetpointLimits:
     raise_per_min: float | None
     lower_per_min: float | None
     off_allowed: bool = False
+    bands: tuple[tuple[float, float], ...] = ()
+    whole: bool = False
 
     def __post_init__(self) -> None:
         """Refuses limits that would not limit."""
@@ -52,6 +58,9 @@ class SetpointLimits:
                 raise ValueError(f"rate {rate}: must be finite and > 0")
         if self.off_allowed and self.low <= 0.0:
             raise ValueError(f"low {self.low}: must be > 0 where 0 means off")
+        for lowest, highest in self.bands:
+            if not self.low <= lowest < highest <= self.high:
+                raise ValueError(f"band {lowest} .. {highest}: must rise and lie within {self.low} .. {self.high}")
 
 
 SETPOINT_DEFAULTS: Final[Mapping[str, SetpointLimits]] = {
@@ -103,6 +112,38 @@ SETPOINT_DEFAULTS: Final[Mapping[str, SetpointLimits]] = {
         raise_per_min=1.0,  # as the technology water behind it
         lower_per_min=1.0,  # as the technology water behind it
     ),
+    "fan_setpoint_pct": SetpointLimits(
+        low=25.0,  # tower makers: oil-lubricated gears; a belt stands 6 Hz
+        high=100.0,
+        raise_per_min=20.0,  # engineering value: a tower fan's drive ramps in minutes
+        lower_per_min=20.0,  # engineering value
+        off_allowed=True,
+    ),
+    "speed_setpoint_pct": SetpointLimits(
+        low=30.0,  # engineering value: below it a pump gives no head against the loop
+        high=100.0,
+        raise_per_min=10.0,  # chiller makers: flow changes of at most 10 %/min
+        lower_per_min=10.0,  # chiller makers: flow changes of at most 10 %/min
+    ),
+    "running_setpoint_count": SetpointLimits(
+        low=0.0,
+        high=32.0,  # as many machines as a group may have
+        raise_per_min=None,  # one at a time, and when a machine may start: rule "starts"
+        lower_per_min=None,
+        whole=True,
+    ),
+    "humidify_setpoint_c": SetpointLimits(
+        low=-9.0,  # ASHRAE TC 9.9 2021, recommended dew point, lower end
+        high=15.0,  # ASHRAE TC 9.9 2021, recommended dew point, upper end
+        raise_per_min=0.1,  # engineering value: 6 K/h
+        lower_per_min=0.1,  # engineering value
+    ),
+    "dehumidify_setpoint_c": SetpointLimits(
+        low=-9.0,  # ASHRAE TC 9.9 2021, recommended dew point, lower end
+        high=15.0,  # ASHRAE TC 9.9 2021, recommended dew point, upper end
+        raise_per_min=0.1,  # engineering value: 6 K/h
+        lower_per_min=0.1,  # engineering value
+    ),
 }
 """Absolute limits of each setpoint quantity."""
 
@@ -131,15 +172,34 @@ class ChillerLimits:
     chws_min_c: float = 5.0  # vendor: lowest setpoint
     evaporator_leaving_min_c: float = 4.0  # makers' low-temperature cut-out, 3-4 degC
     freeze_margin_k: float = 1.0  # engineering value, over the cut-out
+    flow_change_per_min: float = 0.1  # chiller makers, 10-30 %/min of flow
+    capacity_kw: float | None = None  # vendor, site
+    start_s: float = 600.0  # chiller makers: valves, flow proof, oil, and half of a load ramp of 10 min
+    start_to_start_s: float = 1200.0  # chiller makers, 15-20 min
+    starts_per_h: int = 3  # motor makers
+    starts_per_12h: int = 8  # engineering value
+    on_min_s: float = 900.0  # operators' rules, 15-30 min
+    off_min_s: float = 900.0  # operators' rules, 15-30 min
 
 
 @dataclass(frozen=True, slots=True)
 class PlantLimits:
-    """What a plant's condenser water stands in winter; ``basins`` names the tower cells that have a basin sensor."""
+    """What a plant stands as a whole; ``basins`` names the tower cells that have a basin sensor.
+
+    ``economiser_signal`` is the state of its waterside economiser, "" where it has none. ``stored_m3`` is the water that carries on when
+    chillers stop; a floor of None is none. ``spare_machines`` run beyond what ``load_step_kw``, the largest credible step, needs.
+    """
 
     name: str
     basins: tuple[str, ...] = ()
     basin_min_c: float = 7.0  # tower makers: leaving water in freezing weather
+    economiser: bool = False
+    economiser_signal: str = ""
+    economiser_inlet_min_c: float = 4.0  # engineering value: condenser water in a plate exchanger
+    stored_m3: float | None = None  # site
+    ride_through_floor_s: float | None = None  # site
+    spare_machines: int = 0  # site
+    load_step_kw: float = 0.0  # site
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +221,23 @@ class HallLimits:
     rh_max_pct: float | None = 60.0  # ASHRAE TC 9.9 2021
     dewpoint_margin_k: float = 2.0  # engineering value: supply air, and dry coils, over the dew point
     dry_coil: bool = False  # chilled water too stays above the dew point
+    it_capacity_kw: float | None = None  # site
+    air_share: float = 1.0  # site: of the IT load, what the hall's air takes
+    racks: int = 0  # site
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidLimits:
+    """What the technology water of one hall stands. ``alarms`` are its CDUs' contacts (0 is well), ``filters_kpa`` the most that each filter may take."""
+
+    hall: str
+    tcs_max_c: float  # ASHRAE TC 9.9 2024, the loop's class
+    it_capacity_kw: float  # site
+    dp_kpa: float  # site: of a rack at design flow
+    flow_min_share: float  # site: of design flow
+    facility_loops: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+    filters_kpa: Mapping[str, float] = field(default_factory=dict)  # vendor, site
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +260,8 @@ class Limits:
     wetbulb_signal: str = "weather.oa_wetbulb_c"
     elapsed_max_s: float = 900.0  # the longest cycle: a longer gap earns no larger step
     registers: Mapping[str, RegisterLimits] = field(default_factory=dict)
+    liquids: tuple[LiquidLimits, ...] = ()
+    humidity_gap_k: float = 2.0  # engineering value: dew point from where humidifying ends to where dehumidifying begins
 
 
 @dataclass(frozen=True, slots=True)

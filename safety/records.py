@@ -141,6 +141,15 @@ class InletTrend:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """One machine: on or off and since when [s, None: since before it was watched], and its starts of the last 12 h."""
+
+    on: bool
+    since_s: float | None = None
+    starts_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What the envelope must know to judge: accepted measurements, what is in force, time since the last verdict [s], and what was in force then."""
 
@@ -151,9 +160,16 @@ class Situation:
     """Effective setpoints as read from the plant (or last written, where a site has no effective point)."""
     writable: frozenset[str]
     """Setpoints that are ours to move now: declared, authority not in hand."""
-    authority_share: Mapping[str, float] = field(default_factory=dict)
     inlets: Mapping[str, InletTrend] = field(default_factory=dict)
     """By hall. A hall that is missing here is judged cautiously: nothing may reduce its cooling."""
+    frozen: frozenset[str] = frozenset()
+    """Setpoints that stay where they are while a reading is lost; a hot room comes first."""
+    confidence: float = 1.0
+    """How much of a step towards less cooling the proposer is trusted with, 0 .. 1."""
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    """When each chiller started and stopped."""
+    withdrawn: frozenset[str] = frozenset()
+    """Equipment in maintenance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +188,16 @@ class Verdict:
 
     permitted: Mapping[str, float]
     interventions: tuple[Intervention, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Between what values a setpoint may be set now, and later as far as that is known now; rates come on top of the latter."""
+
+    low: float
+    high: float
+    low_later: float
+    high_later: float
 
 
 @dataclass(frozen=True, slots=True)

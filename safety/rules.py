@@ -6,17 +6,33 @@ A rule whose measurement is missing takes its cautious branch. Which rule has th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 from safety.case import FREE, Case, Interval, inlet_unknown, may_pass_water, may_run
-from safety.finite import known
-from safety.limits import ChillerLimits, HallLimits
+from safety.finite import finite, known
+from safety.limits import ChillerLimits, Direction, HallLimits
 
 COLDEST_WHEN_BLIND_C: Final = 7.0  # chilled water of design; an evaporator whose leaving temperature is unknown is not driven colder
 
 
+def confidence(case: Case) -> Interval:
+    """A proposer that is trusted less takes smaller steps towards less cooling, down to none; how far it is trusted comes with the situation."""
+    share, held, more = finite(case.situation.confidence), case.held, case.more_cooling
+    share = 0.0 if share is None else min(max(share, 0.0), 1.0)
+    if share >= 1.0 or held is None or more is None:
+        return FREE
+    down, up = case.steps
+    least = held - down * share if share > 0.0 else held  # an endless step times nothing is no number
+    return Interval(low=least) if more is Direction.HIGHER else Interval(high=held + up * share if share > 0.0 else held)
+
+
 def humidity(case: Case) -> Interval:
-    """While a hall is humid, or may be, neither chilled water nor supply air is raised (ASHRAE TC 9.9)."""
+    """While a hall is humid, or may be, neither chilled water nor supply air is raised, and it is never dried and wetted together (ASHRAE TC 9.9)."""
+    if case.quantity == "humidify_setpoint_c":
+        return Interval(high=_dew_points_of_other(case, "dehumidify_setpoint_c", min, math.inf) - case.limits.humidity_gap_k)
+    if case.quantity == "dehumidify_setpoint_c":
+        return Interval(low=_dew_points_of_other(case, "humidify_setpoint_c", max, -math.inf) + case.limits.humidity_gap_k)
     if case.quantity in ("chws_setpoint_c", "crah_supply_setpoint_c") and any(_humid(case, hall) for hall in case.halls):
         return case.not_less_cooling()
     return FREE
@@ -48,6 +64,13 @@ def rate(case: Case) -> Interval:
         return permitted
     towards_more = case.not_less_cooling()
     return Interval(-math.inf if towards_more.low == -math.inf else permitted.low, math.inf if towards_more.high == math.inf else permitted.high)
+
+
+def sensor(case: Case) -> Interval:
+    """What depends on a lost reading stays where it is; more cooling of a hot room does not wait for it."""
+    if case.setpoint not in case.situation.frozen or case.held is None:
+        return FREE
+    return case.not_less_cooling() if case.hot else Interval(case.held, case.held)
 
 
 def inlet_rate(case: Case) -> Interval:
@@ -84,16 +107,6 @@ def absolute_range(case: Case) -> Interval:
     return Interval(min(low, held + up), max(high, held - down))
 
 
-def liquid(case: Case) -> Interval:
-    """Technology water stays above the dew point of every hall by a margin; unknown, it is not made colder."""
-    if case.quantity != "tcs_setpoint_c":
-        return FREE
-    dewpoints_c = [case.measured(f"{hall.name}.room_dewpoint_c") for hall in case.limits.halls if hall.dewpoint_max_c is not None]
-    floors = [value + case.limits.tcs_dewpoint_margin_k for value in dewpoints_c if value is not None]
-    permitted = Interval(low=max(floors, default=-math.inf))
-    return permitted.meet(case.not_more_cooling()) if len(floors) < len(dewpoints_c) or not floors else permitted
-
-
 def lift(case: Case) -> Interval:
     """The lift of each running chiller stays between its machine's minimum and maximum (ASHRAE Guideline 36-2021 5.20.10)."""
     rule = {"cws_setpoint_c": _lift_by_condenser, "chws_setpoint_c": _lift_by_evaporator}.get(case.quantity)
@@ -106,10 +119,16 @@ def lift(case: Case) -> Interval:
 
 
 def minimum_flow(case: Case) -> Interval:
-    """No differential pressure is taken away while an evaporator's flow is at its minimum, or may be."""
-    if case.quantity == "chw_dp_setpoint_kpa" and any(_starved(case, chiller) for chiller in case.chillers):
-        return case.not_less_cooling()
-    return FREE
+    """No pressure is taken away while an evaporator's flow is at its minimum, or may be; and none changes flow faster than a running machine stands."""
+    if case.quantity != "chw_dp_setpoint_kpa":
+        return FREE
+    permitted = FREE
+    for chiller in case.chillers:
+        if may_pass_water(chiller, case.situation):
+            permitted = permitted.meet(_flow_change(case, chiller))
+            if _starved(case, chiller):
+                permitted = permitted.meet(case.not_less_cooling())
+    return permitted
 
 
 def freeze(case: Case) -> Interval:
@@ -117,7 +136,7 @@ def freeze(case: Case) -> Interval:
     floors = [-math.inf]
     if case.quantity == "chws_setpoint_c":
         floors += [_evaporator_floor_c(case, chiller) for chiller in case.chillers if may_run(chiller, case.situation)]
-    if case.quantity == "cws_setpoint_c" and _basins_cold(case):
+    if case.quantity == "cws_setpoint_c" and (_basins_cold(case) or _economiser_cold(case)):
         floors.append(case.bounds.high if case.held is None else case.held)
     return Interval(low=max(floors))
 
@@ -143,9 +162,28 @@ def _moves_too_fast(case: Case, hall: HallLimits) -> tuple[bool, bool]:
 
 
 def _starved(case: Case, chiller: ChillerLimits) -> bool:
-    """Returns whether water must pass the chiller and too little does, or it is unknown how much."""
+    """Returns whether too little water passes the chiller, or it is unknown how much."""
     flow_kgs = case.measured(f"{chiller.name}.evaporator_flow_kgs")
-    return may_pass_water(chiller, case.situation) and (flow_kgs is None or flow_kgs < chiller.evaporator_flow_min_kgs * chiller.evaporator_flow_margin)
+    return flow_kgs is None or flow_kgs < chiller.evaporator_flow_min_kgs * chiller.evaporator_flow_margin
+
+
+def _flow_change(case: Case, chiller: ChillerLimits) -> Interval:
+    """Returns the pressures that change flow, which goes with their square root, by no more than the machine stands.
+
+    In a hot room flow may rise faster: too fast a rise upsets a machine's control, too fast a fall trips it.
+    """
+    held = case.held
+    if held is None or held < case.bounds.low:
+        return FREE
+    share = chiller.flow_change_per_min * case.minutes
+    return Interval(held * max(1.0 - share, 0.0) ** 2, math.inf if case.hot else held * (1.0 + share) ** 2)
+
+
+def _dew_points_of_other(case: Case, quantity: str, of: Callable[..., float], none: float) -> float:
+    """Returns the dew point that the hall's other setpoint has or is about to have, ``none`` where the hall has no other."""
+    other = f"{case.equipment}.{quantity}"
+    values = (case.decided.get(other), known(case.situation.in_force, other))
+    return of((value for value in values if value is not None), default=none)
 
 
 def _evaporator_floor_c(case: Case, chiller: ChillerLimits) -> float:
@@ -171,6 +209,12 @@ def _basins_cold(case: Case) -> bool:
             if water_c is None or water_c < plant.basin_min_c:
                 return True
     return False
+
+
+def _economiser_cold(case: Case) -> bool:
+    """Returns whether condenser water is, or may be, near what a waterside economiser's exchanger stands."""
+    water_c = case.measured(f"{case.equipment}.cws_temp_c")
+    return any(p.name == case.equipment and p.economiser and (water_c is None or water_c < p.economiser_inlet_min_c) for p in case.limits.plants)
 
 
 def _weather_floor_c(case: Case, chiller: ChillerLimits) -> float:

@@ -113,15 +113,18 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
         Quantity("cws_setpoint_c", _T, "setpoint of the condenser water leaving the towers"),
         Quantity("condenser_flow_kgs", _F, "water flow through a chiller's condenser"),
         Quantity("fan_pct", _S, "fan speed of a tower cell"),
+        Quantity("fan_setpoint_pct", _S, "setpoint of a tower cell's fan speed"),
         Quantity("basin_temp_c", _T, "water temperature in a tower basin"),
         # machines
         Quantity("power_kw", _W, "electric power of a machine or a group of machines"),
         Quantity("load_pct", _S, "load of a machine, share of its design capacity"),
         Quantity("speed_pct", _S, "speed of a pump or fan"),
+        Quantity("speed_setpoint_pct", _S, "setpoint of a pump's speed"),
         Quantity("machine_state", Kind.STATE, "run state of a machine, see MachineState"),
         Quantity("economiser_state", Kind.STATE, "mode of the waterside economiser, see EconomiserState"),
         Quantity("heat_kw", _W, "heat flow through an exchanger"),
         Quantity("running_count", _N, "machines of a group that are running"),
+        Quantity("running_setpoint_count", _N, "requested stage: chillers of a plant that are to run"),
         # air side (equipment: a hall, or one row of it)
         Quantity("it_load_kw", _W, "electric power of the IT equipment with its own fans"),
         Quantity("rack_inlet_max_c", _T, "hottest rack inlet of a hall"),
@@ -134,6 +137,8 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
         Quantity("crah_valve_pct", _S, "position of the most open CRAH valve"),
         Quantity("crah_fan_power_kw", _W, "electric power of a hall's CRAH fans"),
         Quantity("room_dewpoint_c", _T, "dew point of the room air"),
+        Quantity("humidify_setpoint_c", _T, "dew point below which a hall is humidified"),
+        Quantity("dehumidify_setpoint_c", _T, "dew point above which a hall is dehumidified"),
         Quantity("room_rh_pct", Kind.HUMIDITY, "relative humidity of the room air"),
         # liquid side
         Quantity("tcs_supply_temp_c", _T, "technology water supply temperature"),
@@ -150,6 +155,7 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
         Quantity("cdu_valve_pct", _S, "position of a CDU's facility water valve"),
         Quantity("filter_dp_kpa", _P, "pressure lost in a CDU's filter"),
         Quantity("leak_state", Kind.STATE, "1 while a leak detector is wet"),
+        Quantity("low_pressure_state", Kind.STATE, "1 while a CDU's technology water has too little pressure"),
         Quantity("pad_state", Kind.STATE, "1 while a dry cooler's adiabatic pads are wet"),
         Quantity("it_power_cap_kw", _W, "power that the IT side allows all racks of a hall"),
         # machines that are somebody else's for now (equipment: a machine)
@@ -184,7 +190,12 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
 
 SYSTEM_WORDS: Final[frozenset[str]] = frozenset({"heartbeat", "owner_id", "mode", "stage", "alarm"})
 
-_SUPPLIES: Final[Mapping[str, str]] = {"tcs_setpoint_c": "tcs_supply_temp_c", "fws_setpoint_c": "fws_supply_temp_c"}
+_STEERS: Final[Mapping[str, str]] = {
+    "tcs_setpoint_c": "tcs_supply_temp_c",
+    "fws_setpoint_c": "fws_supply_temp_c",
+    "humidify_setpoint_c": "room_dewpoint_c",
+    "dehumidify_setpoint_c": "room_dewpoint_c",
+}
 _EQUIPMENT: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -235,7 +246,7 @@ def measurement_of(setpoint: str) -> str:
     """Returns the measurement that a setpoint steers: ``plant.chws_setpoint_c`` -> ``plant.chws_temp_c``."""
     equipment, _, name = setpoint.partition(".")
     plain = name.replace("_setpoint", "")
-    measured = plain if plain in QUANTITIES else _SUPPLIES.get(name, name.replace("_setpoint_c", "_temp_c"))
+    measured = plain if plain in QUANTITIES else _STEERS.get(name, name.replace("_setpoint_c", "_temp_c"))
     if measured not in QUANTITIES:
         raise ValueError(f"{setpoint!r} has no measurement in the vocabulary")
     return f"{equipment}.{measured}"

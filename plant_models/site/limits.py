@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from plant_models.site.liquid import LiquidCooling
 from plant_models.site.points import Points, WriteClass
 from plant_models.site.problems import Problem, SiteErrors
 from plant_models.site.settings import FILE
-from plant_models.site.topology import Hall, SetpointRange, Site
+from plant_models.site.topology import Hall, Plant, SetpointRange, Site
 from safety.limits import (
     INLET_ALLOWABLE_C,
     INLET_RATE_K_PER_H,
@@ -19,6 +20,7 @@ from safety.limits import (
     Direction,
     HallLimits,
     Limits,
+    LiquidLimits,
     PlantLimits,
     RegisterLimits,
     SetpointLimits,
@@ -50,16 +52,50 @@ def limits_of(site: Site, points: Points) -> Limits:
             lift_max_k=chiller.lift_max_k,
             evaporator_flow_min_kgs=chiller.evaporator_flow_kgs * chiller.evaporator_flow_min_share,
             chws_min_c=chiller.chws_min_c,
+            capacity_kw=chiller.capacity_kw,
         )
         for chiller in site.chiller
     )
-    basins = {plant.name: tuple(t.name for t in site.tower if t.plant == plant.name and f"{t.name}.basin_temp_c" in signals) for plant in site.plant}
     return Limits(
         setpoints={name: _narrowed(site, name, limits)[0] for name, limits in setpoints.items()},
         chillers=chillers,
         halls=tuple(_hall(site, hall, signals)[0] for hall in site.hall),
-        plants=tuple(PlantLimits(name, basins=cells) for name, cells in basins.items()),
+        plants=tuple(_plant(site, plant, signals) for plant in site.plant),
         registers={name: RegisterLimits(limits.deadband, _wears(points, name)) for name, limits in setpoints.items()},
+        liquids=tuple(_liquid(site, hall, hall.liquid, signals) for hall in site.hall if hall.liquid),
+    )
+
+
+def _plant(site: Site, plant: Plant, signals: Collection[str]) -> PlantLimits:
+    """Returns what a plant stands as a whole; its economiser's state counts where a point shows it."""
+    economisers = [e.name for e in site.economiser if e.plant == plant.name]
+    states = [f"{name}.economiser_state" for name in economisers if f"{name}.economiser_state" in signals]
+    return PlantLimits(
+        name=plant.name,
+        basins=tuple(t.name for t in site.tower if t.plant == plant.name and f"{t.name}.basin_temp_c" in signals),
+        economiser=bool(economisers),
+        economiser_signal=states[0] if states else "",
+        stored_m3=plant.loop_volume_m3,
+        ride_through_floor_s=plant.ride_through_floor_s,
+        spare_machines=plant.spare_chillers,
+        load_step_kw=plant.load_step_kw,
+    )
+
+
+def _liquid(site: Site, hall: Hall, liquid: LiquidCooling, signals: Collection[str]) -> LiquidLimits:
+    """Returns what the technology water of a hall stands; only sensors that the site has are asked."""
+    cdus = [cdu for cdu in site.cdu if cdu.hall == hall.name]
+    alarms = (f"{cdu.name}.{alarm}" for cdu in cdus for alarm in ("leak_state", "low_pressure_state"))
+    filters = {f"{cdu.name}.filter_dp_kpa": cdu.filter_dp_max_kpa for cdu in cdus}
+    return LiquidLimits(
+        hall=hall.name,
+        tcs_max_c=liquid.tcs_max_c,
+        it_capacity_kw=hall.it_capacity_kw,
+        dp_kpa=liquid.dp_kpa,
+        flow_min_share=liquid.flow_min_share,
+        facility_loops=tuple(dict.fromkeys(cdu.loop for cdu in cdus)),
+        alarms=tuple(alarm for alarm in alarms if alarm in signals),
+        filters_kpa={signal: most for signal, most in filters.items() if signal in signals},
     )
 
 
@@ -81,8 +117,11 @@ def widenings(site: Site, setpoints: Mapping[str, SetpointRange]) -> list[Proble
 
 def _narrowed(site: Site, name: str, limits: SetpointRange) -> tuple[SetpointLimits, list[Problem]]:
     """Returns a setpoint's limits, narrowed by the machines it acts on and then by the site's own range."""
-    narrowed = narrow(_of_machines(site, name), limits.low, limits.high, limits.raise_per_min, limits.lower_per_min)
-    return narrowed.limits, _problems(f'setpoint."{name}"', narrowed.problems, {})
+    narrowed, at = narrow(_of_machines(site, name), limits.low, limits.high, limits.raise_per_min, limits.lower_per_min), f'setpoint."{name}"'
+    problems, within = _problems(at, narrowed.problems, {}), narrowed.limits
+    wrong = [band for band in limits.bands if not within.low <= band[0] < band[1] <= within.high]
+    problems += [Problem(f"{FILE}: {at}.bands", f"{low:g} .. {high:g}", f"rising, within {within.low:g} .. {within.high:g}") for low, high in wrong]
+    return within if wrong else replace(within, bands=limits.bands), problems
 
 
 def _of_machines(site: Site, name: str) -> SetpointLimits:
@@ -130,6 +169,9 @@ def _hall(site: Site, hall: Hall, signals: Collection[str]) -> tuple[HallLimits,
         rh_max_pct=default.rh_max_pct if f"{hall.name}.room_rh_pct" in signals else None,
         dewpoint_margin_k=narrowed("dewpoint_margin_k", default.dewpoint_margin_k, own.dewpoint_margin_k, Direction.HIGHER),
         dry_coil=hall.dry_coil,
+        it_capacity_kw=hall.it_capacity_kw,
+        air_share=hall.air_capacity_kw / hall.it_capacity_kw,
+        racks=hall.row_count * hall.racks_per_row,
     )
     problems = _problems("limits", refused, {})
     if not refused and limits.inlet_recommended_c > limits.inlet_allowable_c:

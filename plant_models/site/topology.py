@@ -219,6 +219,9 @@ class Plant:
     loop_volume_m3: Positive
     chw_dp_min_kpa: Positive = 34.5  # G36 5.20.5.2
     chw_dp_max_kpa: Positive = 150.0
+    ride_through_floor_s: Positive | None = None  # of stored cold to the allowable inlet, fans and pumps running; None: shown, not held
+    spare_chillers: Annotated[int, Field(ge=0, le=8)] = 0  # that run beyond the need, where the site requests stages
+    load_step_kw: NonNegative = 0.0  # the largest credible step of its halls while a chiller starts
 
 
 @dataclass(frozen=True)
@@ -232,6 +235,7 @@ class SetpointRange:
     raise_per_min: Positive | None = None
     lower_per_min: Positive | None = None
     deadband: NonNegative = 0.0
+    bands: tuple[tuple[NonNegative, NonNegative], ...] = ()  # locked out between their ends: resonance of a fan or pump
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from safety.limits import (
     Direction,
     HallLimits,
     Limits,
+    LiquidLimits,
     Narrowed,
     PlantLimits,
     RegisterLimits,
@@ -36,25 +37,36 @@ BY_HAND = {  # low, high, up per minute, down per minute, sign of more cooling
     "tcs_setpoint_c": (15.0, 50.0, 1.0, 1.0, -1),
     "tcs_dp_setpoint_kpa": (30.0, 620.0, 60.0, 20.0, 1),
     "fws_setpoint_c": (10.0, 50.0, 1.0, 1.0, -1),
+    "fan_setpoint_pct": (25.0, 100.0, 20.0, 20.0, 1),
+    "speed_setpoint_pct": (30.0, 100.0, 10.0, 10.0, 1),
+    "running_setpoint_count": (0.0, 32.0, None, None, 1),
+    "humidify_setpoint_c": (-9.0, 15.0, 0.1, 0.1, 0),
+    "dehumidify_setpoint_c": (-9.0, 15.0, 0.1, 0.1, 0),
 }
 
 
 def test_the_setpoint_tables_are_what_was_written_twice():
-    tables = {name: (s.low, s.high, s.raise_per_min, s.lower_per_min, int(MORE_COOLING[name])) for name, s in SETPOINT_DEFAULTS.items()}
+    tables = {name: (s.low, s.high, s.raise_per_min, s.lower_per_min, int(MORE_COOLING.get(name, 0))) for name, s in SETPOINT_DEFAULTS.items()}
     assert tables == BY_HAND
-    assert set(MORE_COOLING) == set(BY_HAND) == {name for name in QUANTITIES if "setpoint" in name}
-    assert not any(s.off_allowed for s in SETPOINT_DEFAULTS.values())
+    assert set(MORE_COOLING) == {name for name, row in BY_HAND.items() if row[4]}
+    assert set(BY_HAND) == {name for name in QUANTITIES if "setpoint" in name}
+    assert [name for name, s in SETPOINT_DEFAULTS.items() if s.off_allowed] == ["fan_setpoint_pct"]
+    assert [name for name, s in SETPOINT_DEFAULTS.items() if s.whole] == ["running_setpoint_count"]
+    assert not any(s.bands for s in SETPOINT_DEFAULTS.values())
 
 
 def test_the_defaults_of_hall_chiller_and_plant_are_what_was_written_twice():
     assert dict(INLET_ALLOWABLE_C) == {"A1": 32.0, "A2": 35.0, "A3": 40.0, "A4": 45.0}
     assert (INLET_RATE_K_PER_H, INLET_RATE_TAPE_K_PER_H) == (20.0, 5.0)
-    assert HallLimits("h", None) == HallLimits("h", None, (), 27.0, 32.0, 20.0, 5.0, 300.0, 15.0, 60.0, 2.0, False)
-    assert ChillerLimits("c", "p", 8.0, 25.0, 20.0) == ChillerLimits("c", "p", 8.0, 25.0, 20.0, 1.05, 5.0, 4.0, 1.0)
-    assert PlantLimits("p") == PlantLimits("p", (), 7.0)
-    assert Limits({}) == Limits({}, (), (), (), 2.0, "weather.oa_wetbulb_c", 900.0, {})
+    assert HallLimits("h", None) == HallLimits("h", None, (), 27.0, 32.0, 20.0, 5.0, 300.0, 15.0, 60.0, 2.0, False, None, 1.0, 0)
+    assert ChillerLimits("c", "p", 8.0, 25.0, 20.0) == ChillerLimits(
+        "c", "p", 8.0, 25.0, 20.0, 1.05, 5.0, 4.0, 1.0, 0.1, None, 600.0, 1200.0, 3, 8, 900.0, 900.0
+    )
+    assert PlantLimits("p") == PlantLimits("p", (), 7.0, False, "", 4.0, None, None, 0, 0.0)
+    assert LiquidLimits("h", 40.0, 1.0, 2.0, 0.5) == LiquidLimits("h", 40.0, 1.0, 2.0, 0.5, (), (), {})
+    assert Limits({}) == Limits({}, (), (), (), 2.0, "weather.oa_wetbulb_c", 900.0, {}, (), 2.0)
     assert RegisterLimits() == RegisterLimits(0.0, True)
-    assert SetpointLimits(1.0, 2.0, None, None) == SetpointLimits(1.0, 2.0, None, None, False)
+    assert SetpointLimits(1.0, 2.0, None, None) == SetpointLimits(1.0, 2.0, None, None, False, (), False)
 
 
 def test_limits_survive_json(calm):
@@ -73,15 +85,20 @@ def test_limits_survive_json(calm):
         (0.0, 1.0, math.nan, None, False),
         (0.0, 1.0, None, math.inf, False),
         (0.0, 1.0, None, None, True),
+        (1.0, 9.0, None, None, False, ((0.5, 2.0),)),
+        (1.0, 9.0, None, None, False, ((2.0, 9.5),)),
+        (1.0, 9.0, None, None, False, ((3.0, 3.0),)),
+        (1.0, 9.0, None, None, False, ((2.0, 3.0), (math.nan, 4.0))),
     ],
 )
 def test_what_would_not_limit_is_refused(wrong):
-    with pytest.raises(ValueError, match=r"must be|low <= high"):
+    with pytest.raises(ValueError, match=r"must be|must rise|low <= high"):
         SetpointLimits(*wrong)
 
 
 def test_equal_ends_and_an_off_with_a_floor_are_limits():
     assert SetpointLimits(1.0, 1.0, 1e-9, None, True).low == 1.0
+    assert SetpointLimits(1.0, 9.0, None, None, False, ((1.0, 2.0), (3.0, 9.0))).bands == ((1.0, 2.0), (3.0, 9.0))
 
 
 DEFAULT = SetpointLimits(5.0, 20.0, 0.1, None)

@@ -37,6 +37,11 @@ def test_every_quantity_states_a_known_unit_of_its_kind():
 
 def test_a_setpoint_has_a_measurement_and_three_points():
     measurements = {
+        "ct-1.fan_setpoint_pct": "ct-1.fan_pct",
+        "chwp.speed_setpoint_pct": "chwp.speed_pct",
+        "plant.running_setpoint_count": "plant.running_count",
+        "hall-a.humidify_setpoint_c": "hall-a.room_dewpoint_c",
+        "hall-a.dehumidify_setpoint_c": "hall-a.room_dewpoint_c",
         "plant.chws_setpoint_c": "plant.chws_temp_c",
         "plant.chw_dp_setpoint_kpa": "plant.chw_dp_kpa",
         "plant.cws_setpoint_c": "plant.cws_temp_c",
