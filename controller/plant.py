@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from controller.clock import Clock
 from controller.fieldbus import Fieldbus
+from controller.fieldbus.stillness import Stillness
 from plant_models.site.codec import resolution
 from plant_models.site.links import line_of
 from plant_models.site.points import Point
@@ -45,6 +46,7 @@ class Plant:
         self._settle_s = {name: device.settle_s for name, device in loaded.site.device.items()}
         self._groups: dict[tuple[str, ...], tuple[tuple[Group, ...], tuple[str, ...]]] = {}
         self._image: dict[str, Reading] = {}
+        self._still = {name: Stillness(name, device.still_after_s) for name, device in loaded.site.device.items() if device.still_after_s}
         orphans = sorted({p.device for p in loaded.points.rows} - set(buses))
         if orphans:
             raise ValueError(f"no bus for the devices {', '.join(orphans)}; there are {', '.join(sorted(buses)) or 'none'}")
@@ -113,10 +115,12 @@ class Plant:
         return Receipt(snapshot.taken_at_s, outcomes, read_back, "; ".join(reasons))
 
     async def _read_settled(self, signals: Sequence[str], written_at_s: float) -> Snapshot:
-        """Reads each device's signals when its settle time after ``written_at_s`` is over, the quickest first."""
+        """Reads signals when their point's or device's settle time after ``written_at_s`` is over, the quickest first."""
         by_settle: dict[float, list[str]] = {}
         for signal in signals:
-            by_settle.setdefault(self._settle_s.get(self._points[signal].device, 0.0), []).append(signal)
+            point = self._points[signal]
+            own_s = self._settle_s.get(point.device, 0.0) if point.settle_s is None else point.settle_s
+            by_settle.setdefault(own_s, []).append(signal)
         readings: dict[str, Reading] = {}
         for settle_s, settled in sorted(by_settle.items()):
             if settle_s > 0.0:
@@ -186,6 +190,9 @@ class Plant:
         raws = await bus.read(points)
         at_s = self._clock.now_s()
         readings = {signal: Reading(signal, raw.value, raw.status, at_s - raw.age_s, raw.detail) for signal, raw in raws.items()}
+        for name in dict.fromkeys(p.device for p in points):
+            if (still := self._still.get(name)) is not None:
+                still.look(points, readings, at_s)
         self._image.update((s, r) for s, r in readings.items() if r.status is Status.GOOD)
         return readings
 

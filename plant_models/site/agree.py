@@ -188,11 +188,20 @@ def _first_bit(place: ModbusAddress) -> int:
 def joint_problems(draft: Draft, rows: Sequence[Row]) -> Iterator[Problem]:
     """Yields where points name what ``site.toml`` does not declare, and what it declares that no point serves."""
     yield from _undeclared(draft, rows)
+    yield from _settling_points(draft, rows)
     yield from _unmatched_setpoints(draft, rows)
     yield from joint_opcua_problems(draft.site, rows)
     clock = any(row["signal"] == _CLOCK for row in rows)
     if "clock" not in draft.refused and draft.site.clock.source == "point" and not clock:
         yield Problem(f"{FILE}: clock.source", "'point'", f"'wall', or a point {_CLOCK} in points.csv")
+
+
+def _settling_points(draft: Draft, rows: Iterable[Row]) -> Iterator[Problem]:
+    half_s = draft.site.timing.cycle_s / 2
+    for row in rows:
+        if "timing" not in draft.refused and row.point is not None and (row.point.settle_s or 0.0) >= half_s:
+            allowed = f"less than half of timing.cycle_s, which is {2 * half_s:g}: a cycle waits for its read-back"
+            yield Problem(where(row.line, "settle_s"), shown(row["settle_s"]), allowed)
 
 
 def _undeclared(draft: Draft, rows: Iterable[Row]) -> Iterator[Problem]:

@@ -47,6 +47,7 @@ class Point:
     sampling_s: float | None = None  # of a subscribed point; None for what the device does
     queue_size: int | None = None
     priority: int = 14  # of commands to a BACnet object
+    settle_s: float | None = None  # from a write until the device shows it, in plant time; None for what the device does
 
     @property
     def parts(self) -> Parts:

@@ -37,7 +37,12 @@ COLUMNS: Final = (
     "write_class",
     "tags",
 )
-OPTIONAL: Final = ("read", "sampling_s", "queue_size")  # how a server sends a point by itself; a table without them is complete
+OPTIONAL: Final = (
+    "read",
+    "sampling_s",
+    "queue_size",
+    "settle_s",
+)  # how a server sends a point by itself, how long a write takes; a table without them is complete
 PLACEHOLDER: Final = "?"
 """Begins what a draft has in place of a signal that nobody has named yet."""
 _Protocol: TypeAlias = Literal["modbus", "opcua", "bacnet"]
@@ -57,6 +62,7 @@ _ADDRESSES: Final = {
     "bits": "several bits of a 3xxxx or 4xxxx register for type bits, such as 3:40001.4-7",
 }
 _SAMPLING_MOST_S: Final = 60
+_SETTLE_MOST_S: Final = 60
 
 
 @dataclass
@@ -196,12 +202,13 @@ def _built(row: Row, checked: _Checked) -> Point:
         read=row["read"],
         sampling_s=float(row["sampling_s"]) if row["sampling_s"] else None,
         queue_size=int(row["queue_size"]) if row["queue_size"] else None,
+        settle_s=float(row["settle_s"]) if row["settle_s"] else None,
         **checked._asdict(),
     )
 
 
 def _check_sampling(row: Row) -> None:
-    """Checks the optional columns of a point that its server sends by itself."""
+    """Checks the optional columns: a point that its server sends by itself, a write that takes its time."""
     if row["read"] not in ("", "poll", "subscribe"):
         row.refuse("read", "poll, subscribe, or empty for what the device does")
     elif row["read"] == "subscribe" and row["protocol"] == "modbus":
@@ -211,6 +218,9 @@ def _check_sampling(row: Row) -> None:
     sampling_s = _number(row, "sampling_s") if row["sampling_s"] else None
     if sampling_s is not None and not 0 <= sampling_s <= _SAMPLING_MOST_S:
         row.refuse("sampling_s", f"seconds, 0 .. {_SAMPLING_MOST_S}; 0 is as fast as the server can")
+    settle_s = _number(row, "settle_s") if row["settle_s"] else None
+    if settle_s is not None and ("w" not in row["access"] or not 0 <= settle_s <= _SETTLE_MOST_S):
+        row.refuse("settle_s", f"seconds, 0 .. {_SETTLE_MOST_S}, where access has w; empty for what the device does")
     if row["queue_size"] and not (row["queue_size"].isascii() and row["queue_size"].isdigit() and 1 <= int(row["queue_size"][:9]) <= QUEUE_MOST):
         row.refuse("queue_size", f"a whole number, 1 .. {QUEUE_MOST}")
 

@@ -107,7 +107,8 @@ class Device:
     max_gap_registers: Annotated[int, Field(ge=0, le=60)] = 8  # holes a block may read across
     read: Literal["poll", "subscribe"] = "poll"  # of an OPC UA device; points.csv may say otherwise of a point
     opcua: OpcUa = field(default_factory=OpcUa)
-    settle_s: Annotated[float, Field(ge=0, le=60)] = 0.0  # from a write until the device shows it, in plant time
+    settle_s: Annotated[float, Field(ge=0, le=60)] = 0.0  # from a write until the device shows it, in plant time; points.csv may say otherwise of a point
+    still_after_s: Annotated[float, Field(ge=0, le=3600)] = 120.0  # nothing of a device moving for so long is not believed (plant time); 0: not watched
     instance: Annotated[int, Field(ge=0, le=4194302)] | None = None  # of a BACnet device
     local_host: str = ""  # address of our own that BACnet is spoken from; empty: that of the interface that leads to the device
     local_port: Annotated[int, Field(ge=0, le=65535)] = 0  # UDP port of our own for BACnet; 0: any free one

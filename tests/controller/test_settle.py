@@ -14,7 +14,7 @@ from controller.fieldbus.memory import MemoryBus
 from controller.plant import Plant
 from plant_models.site.agree import site_problems
 from plant_models.site.load import LoadedSite, load_site
-from plant_models.site.points import Point
+from plant_models.site.points import Point, Points
 from plant_models.site.settings import read_site
 from safety.modes import Mode, Stage
 from safety.records import Command, Outcome
@@ -23,6 +23,7 @@ from tests.controller.conftest import CONFIG, Rig
 Make = Callable[..., Awaitable[Rig]]
 LOADED = load_site(CONFIG / "reference-a", {})
 CHWS, FAN = "plant.chws_setpoint_c.request", "hall-a.crah_fan_setpoint_pct.request"
+SUPPLY = "hall-a.crah_supply_setpoint_c.request"
 
 
 @dataclass
@@ -79,6 +80,18 @@ async def test_each_device_is_read_back_when_its_own_settle_time_is_over() -> No
     receipt = await plant.verify(command, await plant.write(command))
     assert set(receipt.outcomes.values()) == {Outcome.VERIFIED}
     assert (buses["air-server"].read_at_s, buses["plant-plc"].read_at_s, receipt.at_s) == ([1000.0], [1004.0], 1004.0)
+
+
+async def test_a_point_may_have_a_settle_time_of_its_own() -> None:
+    slow = Points(tuple(replace(p, settle_s=3.0) if p.signal == FAN else p for p in LOADED.points.rows))
+    loaded = settling(replace(LOADED, points=slow), plant_plc=4.0, air_server=1.0)
+    site = Site({CHWS: 4.0, FAN: 3.0, SUPPLY: 1.0})
+    buses = {name: Noted(MemoryBus(site), site) for name in loaded.site.device}
+    plant = Plant(loaded, buses, SteppedClock(site), writes_enabled=True)
+    command = Command({CHWS: 8.0, FAN: 60.0, SUPPLY: 22.0})
+    receipt = await plant.verify(command, await plant.write(command))
+    assert set(receipt.outcomes.values()) == {Outcome.VERIFIED}
+    assert (buses["air-server"].read_at_s, buses["plant-plc"].read_at_s) == ([1001.0, 1003.0], [1004.0])
 
 
 async def test_without_its_settle_time_the_same_device_would_differ() -> None:

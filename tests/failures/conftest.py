@@ -30,11 +30,13 @@ from plant_models.simulator.site import SimulatedSite
 from plant_models.site.limits import limits_of
 from plant_models.site.load import LoadedSite, load_site
 from plant_models.site.points import Point, Points
+from plant_models.site.topology import Site
 from plant_models.sources.load import Load
 from plant_models.sources.weather import Weather
 from safety.modes import Condition, Mode, Stage
 from safety.records import FaultCause, Outcome, Reading, Status
 from safety.signals import Authority
+from tests.controller.fieldbus.bacnet_server import Datagrams
 from tests.controller.fieldbus.conftest import Proxy
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -70,6 +72,9 @@ class Behind:
         self.written.append((self.site.now_s, signal, value))
         self.site.write(signal, value)
 
+    def relinquish(self, signal: str) -> None:
+        self.site.relinquish(signal)
+
 
 @dataclass
 class Rig:
@@ -78,7 +83,7 @@ class Rig:
     loaded: LoadedSite
     behind: Behind
     bench: Bench
-    proxies: dict[str, Proxy]
+    proxies: dict[str, Any]
     plant: Plant
     engine: Engine
     done: list[Done] = field(default_factory=list)
@@ -195,25 +200,26 @@ class Rig:
 
 
 Change = Callable[[Point], Point]
+ChangeSite = Callable[[Site], Site]
 Make = Callable[..., Awaitable[Rig]]
 
 
 @pytest.fixture
 async def wired(tmp_path: Path) -> AsyncIterator[Make]:
-    """Returns a maker of rigs; ``change`` may alter rows of the points table, for daemon and devices alike."""
+    """Returns a maker of rigs; ``change`` may alter rows of the points table and ``change_site`` the site, for daemon and devices alike."""
     stack = AsyncExitStack()
 
-    async def make(site: str = "small", change: Change | None = None, stage: Stage = Stage.AUTO) -> Rig:
+    async def make(site: str | Path = "small", change: Change | None = None, stage: Stage = Stage.AUTO, change_site: ChangeSite | None = None) -> Rig:
         timing = {"COLDAISLE_TIMING__READ_TIMEOUT_WALL_S": str(TIMEOUT_S), "COLDAISLE_TIMING__WRITE_TIMEOUT_WALL_S": str(TIMEOUT_S)}
-        served = _changed(load_site(CONFIG / site, {}), change)
+        served = _changed(load_site(CONFIG / site, {}), change, change_site)
         behind = Behind(_simulated(served))
         bench = await stack.enter_async_context(Bench(served, behind, Pace(), dict.fromkeys(served.site.device, 0)))
-        proxies = {device.name: Proxy(device.port) for device in bench.devices}
+        proxies: dict[str, Any] = {d.name: (Datagrams if served.site.device[d.name].protocol == "bacnet" else Proxy)(d.port) for d in bench.devices}
         for proxy in proxies.values():
             await proxy.start()
             stack.push_async_callback(proxy.stop)
         ports = {"COLDAISLE_DEVICE": json.dumps({name: {"port": proxy.port} for name, proxy in proxies.items()})}
-        loaded = _changed(load_site(CONFIG / site, timing | ports), change)
+        loaded = _changed(load_site(CONFIG / site, timing | ports), change, change_site)
         stages = stages_from(loaded, from_name_plate(loaded.site))
         clock = SteppedClock(behind.site)
         plant = Plant(loaded, connect_buses(loaded), clock)
@@ -246,5 +252,6 @@ def _simulated(loaded: LoadedSite) -> SimulatedSite:
     return site
 
 
-def _changed(loaded: LoadedSite, change: Change | None) -> LoadedSite:
-    return replace(loaded, points=Points(tuple(map(change, loaded.points.rows)))) if change else loaded
+def _changed(loaded: LoadedSite, change: Change | None, change_site: ChangeSite | None) -> LoadedSite:
+    points = Points(tuple(map(change, loaded.points.rows))) if change else loaded.points
+    return replace(loaded, site=change_site(loaded.site) if change_site else loaded.site, points=points)

@@ -141,3 +141,11 @@ def test_a_password_that_is_not_there_is_said(tmp_path: Path, of: OpcUa, says: s
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match=says):
         password_of(of, tmp_path, {})
+
+
+@pytest.mark.parametrize(("cell", "allowed"), [("61", "0 .. 60"), ("-1", "0 .. 60"), ("soon", "a finite number"), ("2", "where access has w")])
+def test_a_settle_time_of_a_point_that_cannot_be_is_refused(spoil: Spoil, points_text: str, header: str, cell: str, allowed: str) -> None:
+    rows = {line: f"{line},{cell if line == ROW else ''}" for line in points_text.splitlines() if line and line != header}
+    problems = spoil(points={f"{header}\n": f"{header},settle_s\n", **{f"{old}\n": f"{new}\n" for old, new in rows.items()}})
+    assert {p.where for p in problems} == {"points.csv line 7, column settle_s"}
+    assert any(allowed in p.allowed for p in problems)
