@@ -40,7 +40,7 @@ class Lease:
         self._counted: float | None = None
         self._moved_at_s = -math.inf
         self._moves = 0
-        self._lost = False
+        self._lost = self._handed_back = False
         self.heartbeat = 0.0
         self.owner_id = 0.0
         self.kill_switch = False
@@ -60,16 +60,17 @@ class Lease:
         """Writes the owner register: a second owner is locked out while the lease lives, 0 from anyone hands back at once."""
         if owner_id == 0.0:
             self._lapse()
-            self._lost = False
+            self._lost, self._handed_back = False, True
         elif not self.alive or self.owner_id in (0.0, owner_id):
             self.owner_id = owner_id
 
     def scan(self, now_s: float) -> bool:
         """Looks at switch and heartbeat once and returns whether requests must be forgotten in this scan.
 
-        They are when the lease lapses, at the first scan a whole time-out after the last move seen, and in every scan with the kill switch on;
-        beats that came while it was on do not count.
+        They are when the lease lapses, at the first scan a whole time-out after the last move seen, when it was handed back, and in every scan
+        with the kill switch on; beats that came while it was on do not count.
         """
+        handed_back, self._handed_back = self._handed_back, False
         if self._counted is None or self.kill_switch:
             self._counted = self.heartbeat
         if self.kill_switch:
@@ -79,13 +80,13 @@ class Lease:
             self._counted, self._moved_at_s = self.heartbeat, now_s
             self._moves += 1
             self._lost = self._lost and not self.alive
-            return False
+            return handed_back
         if now_s - self._moved_at_s < self._timeout_s or self._moves == 0:
-            return False
+            return handed_back
         was_alive = self.alive
         self._lost = self._lost or was_alive
         self._lapse()
-        return was_alive
+        return was_alive or handed_back
 
     def _lapse(self) -> None:
         self._moves = 0
