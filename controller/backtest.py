@@ -21,6 +21,7 @@ from controller.encode import plain
 from controller.engine import Engine
 from controller.fieldbus.memory import MemoryBus
 from controller.forecast.published import published
+from controller.hindsight import best_constants
 from controller.journal import Journal
 from controller.optimise.worker import OptimiserWorker, PlanRequest
 from controller.plant import Plant
@@ -35,6 +36,7 @@ from plant_models.site.load import load_site
 from safety.modes import WRITES, Mode
 from safety.records import Proposal, Receipt, Source
 
+_SEARCH_SHARE: Final = 0.95  # of the time that a policy found by search takes
 PLAN_DEADLINE_WALL_S: Final = 120.0  # here iterations limit the solver, so that the same seed gives the same bytes
 
 
@@ -122,7 +124,10 @@ def run_policy(task: Task, progress: Callable[[float], None], environ: Mapping[s
 
 async def _run_policy(task: Task, progress: Callable[[float], None], environ: Mapping[str, str]) -> dict[str, Any]:
     policy = POLICIES[task.policy]
-    prepared = simulate(load_site(task.config, environ), task.conditions)
+    site_files = load_site(task.config, environ)
+    found = best_constants(site_files, task.conditions, lambda share: progress(_SEARCH_SHARE * share)) if policy.searched else None
+    manner = found.manner if found else policy.manner(site_files.site) if policy.manner else None
+    prepared = simulate(site_files, task.conditions, manner=manner)
     loaded, site = prepared.loaded, prepared.site
     limits, stages = limits_of(loaded.site, loaded.points), stages_of(loaded)
     clock, bus = SteppedClock(site), MemoryBus(site)
@@ -141,13 +146,16 @@ async def _run_policy(task: Task, progress: Callable[[float], None], environ: Ma
     engine.outlook = partial(published, prepared.tariff, loaded.site)
     scores = Scores(loaded.site, prepared.tariff)
     try:
-        series = await _drive(engine, prepared, scores, tally, progress)
+        before = _SEARCH_SHARE if found else 0.0
+        series = await _drive(engine, prepared, scores, tally, lambda share: progress(before + (1.0 - before) * share))
     finally:
         if worker:
             await worker.stop()
         if journal:
             journal.close()
     result = {**scores.result(), **tally.result(loaded.site.timing.cycle_s, policy.optimiser)}
+    if found:
+        result |= {"constants": dict(found.constants), "candidates": found.runs}
     return {**result, "series": series} if task.series else result
 
 

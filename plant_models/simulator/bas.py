@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -30,15 +30,32 @@ _KILL_SWITCH: Final = "bas.kill_switch_state"
 _SWITCHES: Final = (_KILL_SWITCH, "bas.daemon_lost_state")
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a BAS runs its plant by itself, where that is not as ``site.toml`` says: other own setpoints, by name, and its habits at the condenser side."""
+
+    own: Mapping[str, float] = field(default_factory=dict)
+    over_wetbulb_k: float | None = _OVER_WETBULB_K
+    """Own condenser-water setpoint over wet bulb [K]; None: it stays where it is."""
+    economiser: bool = True
+    """Whether waterside economisers are used."""
+
+
 class Bas:
     """The BAS. Machines follow the commands that ``scan`` returns; the wire reaches it by ``read`` and ``write``."""
 
-    def __init__(self, site: Site, points: Points) -> None:
-        """Takes the site and its points; a setpoint is lent only where it has a writable request point."""
+    def __init__(self, site: Site, points: Points, manner: Manner | None = None) -> None:
+        """Takes the site and its points; a setpoint is lent only where it has a writable request point. Raises KeyError for an unknown own setpoint."""
+        self._manner = manner or Manner()
         self._site = site
         self._lease = Lease(site.lease.bas_timeout_s)
         self._plants = tuple(PlantSequences(site, i) for i in range(len(site.plant)))
         self._stations = {name: _station(site, name) for name in _setpoints_of(site)}
+        for name, value in self._manner.own.items():
+            self._stations[name].own = value
+        if not self._manner.economiser:
+            for plant in self._plants:
+                plant.leave_out_economiser()
         self._lent = frozenset(points.setpoints) & self._stations.keys()
         self._protecting = dict.fromkeys((h.name for h in site.hall), False)
         self._cooled = {h.name: Held() for h in site.hall}
@@ -155,10 +172,10 @@ class Bas:
 
     def _follow_wetbulb(self, seen: Mapping[str, float]) -> None:
         """Lets the BAS's own condenser-water setpoint follow the wet bulb; without one it stays where it was."""
-        wetbulb_c = seen.get("weather.oa_wetbulb_c")
-        if wetbulb_c is not None:
+        wetbulb_c, over_k = seen.get("weather.oa_wetbulb_c"), self._manner.over_wetbulb_k
+        if wetbulb_c is not None and over_k is not None:
             for plant in self._site.plant:
-                self._stations[f"{plant.name}.cws_setpoint_c"].own = min(max(wetbulb_c + _OVER_WETBULB_K, _CONDENSER_RANGE_C[0]), _CONDENSER_RANGE_C[1])
+                self._stations[f"{plant.name}.cws_setpoint_c"].own = min(max(wetbulb_c + over_k, _CONDENSER_RANGE_C[0]), _CONDENSER_RANGE_C[1])
 
     def _forced(self, setpoint: str, seen: Mapping[str, float]) -> float | None:
         """Returns 100 % for the fans of a hall that is too hot: the last defence needs nobody else."""

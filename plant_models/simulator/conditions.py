@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plant_models.simulator.ageing import draw
+from plant_models.simulator.bas import Manner
 from plant_models.simulator.plant_file import PlantTruth, load_plant_file
 from plant_models.simulator.site import SimulatedSite
 from plant_models.site.load import LoadedSite
@@ -56,15 +57,15 @@ class Prepared:
     tariff: Tariff
 
 
-def simulate(loaded: LoadedSite, conditions: Conditions, told: Callable[[int], None] = lambda _hour: None) -> Prepared:
-    """Builds the simulated site and lets its own BAS run it for WARM_UP_H hours; ``told`` hears of each hour that is done.
+def simulate(loaded: LoadedSite, conditions: Conditions, told: Callable[[int], None] = lambda _hour: None, manner: Manner | None = None) -> Prepared:
+    """Builds the simulated site and lets its own BAS run it for WARM_UP_H hours in its manner; ``told`` hears of each hour that is done.
 
     Raises SourceError, SiteErrors or ValueError with what is wrong with weather, load, prices, start or ``plant.toml``.
     """
     weather, load, start_s = inputs(loaded, conditions)
     tariff = tariff_of(loaded.site, conditions.price, conditions.carbon)
     truth = truth_of(loaded, conditions)
-    site = SimulatedSite(loaded.site, loaded.points, truth, weather, load, conditions.seed, start_s - WARM_UP_H * HOUR_S)
+    site = SimulatedSite(loaded.site, loaded.points, truth, weather, load, conditions.seed, start_s - WARM_UP_H * HOUR_S, manner=manner)
     for hour in range(1, WARM_UP_H + 1):
         site.advance(start_s - (WARM_UP_H - hour) * HOUR_S)
         told(hour)

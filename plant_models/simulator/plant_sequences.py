@@ -51,6 +51,10 @@ class PlantSequences:
         self._flow_min_kgs = 0.0
         self._begun = False
 
+    def leave_out_economiser(self) -> None:
+        """Runs the plant as if it had no economiser."""
+        self.economiser = EconomiserSequence(exists=False)
+
     def scan(self, now_s: float, elapsed_s: float, setpoints: Setpoints, seen: Mapping[str, float]) -> PlantCommands:
         """Runs every sequence once, in the order in which water flows, and returns the commands."""
         waters = self._waters(setpoints, seen)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from plant_models.simulator.bas import Bas
+from plant_models.simulator.bas import Bas, Manner
 from plant_models.simulator.commands import Commands
 from plant_models.simulator.machines import SCAN_S, STEP_S, Machines
 from plant_models.simulator.plant import Plant
@@ -31,17 +31,28 @@ Made = Callable[[Site, PlantTruth, WeatherNow, tuple[float, ...]], Machines]
 class SimulatedSite:
     """A site one can only read, write and let run; ``truth`` is for scores and tests, ``bas`` for operators' acts."""
 
-    def __init__(self, site: Site, points: Points, truth: PlantTruth, weather: Weather, load: Load, seed: int, start_s: float, machines: Made = Plant) -> None:
+    def __init__(
+        self,
+        site: Site,
+        points: Points,
+        truth: PlantTruth,
+        weather: Weather,
+        load: Load,
+        seed: int,
+        start_s: float,
+        machines: Made = Plant,
+        manner: Manner | None = None,
+    ) -> None:
         """Starts the site at a plant time [s since 1970 UTC], near rest with the machines running that the BAS chooses.
 
-        ``machines`` makes what moves the equations in time: one compiled site unless it is a member of a batch. Raises ValueError for declared
-        points that this site does not produce.
+        ``machines`` makes what moves the equations in time: one compiled site unless it is a member of a batch; ``manner`` is how its BAS runs
+        it by itself. Raises ValueError for declared points that this site does not produce.
         """
         self._weather, self._load = weather, load
         self.now_s = start_s
         self._next_scan_s = start_s
         self._plant = machines(site, truth, weather.at(start_s), load.at(start_s))
-        self.bas = Bas(site, points)
+        self.bas = Bas(site, points, manner)
         rows = {f"{h.name}.rack_inlet_max_c": [f"{r}.rack_inlet_c" for r in h.rows] for h in site.hall}
         measured = [n for n in self._plant.names if n.partition(".")[2] in QUANTITIES and n not in rows]
         self._pick = np.array([self._plant.names.index(n) for n in measured], dtype=int)
