@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from plant_models.simulator.commands import Commands
+from plant_models.simulator.liquid_sequences import LoopSequences, TcsSequences
 from plant_models.simulator.plant_sequences import PlantSequences, Setpoints
 from plant_models.simulator.takeover import REACH_DEFAULTS, Lease, Reach, Station
 from plant_models.simulator.timers import Held
@@ -20,6 +21,7 @@ from safety.signals import Role, parse, point
 _OWN: Final[Mapping[str, float]] = {"chws_setpoint_c": 10.0, "cws_setpoint_c": 24.0, "crah_supply_setpoint_c": 20.0, "crah_fan_setpoint_pct": 90.0}
 _OVER_WETBULB_K: Final = 3.5  # policy "fixed": condenser water at wet bulb + 3.5 K ...
 _CONDENSER_RANGE_C: Final = (15.6, 29.4)  # ... within 60-85 F
+_BELOW_CLASS_K: Final = 2.0  # engineering value: technology and facility water below the limit of their class
 _HOT_INLET_C: Final = 30.0  # the BAS's own protection, below the A1 allowable limit of 32 degC (ASHRAE TC 9.9 2021)
 _COOL_INLET_C: Final = 27.0  # ... until back within the recommended range ...
 _COOL_S: Final = 300.0  # ... for 5 min
@@ -50,6 +52,8 @@ class Bas:
         self._site = site
         self._lease = Lease(site.lease.bas_timeout_s)
         self._plants = tuple(PlantSequences(site, i) for i in range(len(site.plant)))
+        self._tcs = tuple(TcsSequences(site, hall) for hall in site.hall if hall.liquid)
+        self._loops = tuple(LoopSequences(site, i) for i in range(len(site.facility_loop)))
         self._stations = {name: _station(site, name) for name in _setpoints_of(site)}
         for name, value in self._manner.own.items():
             self._stations[name].own = value
@@ -93,11 +97,13 @@ class Bas:
                 station.begin()
             station.scan(elapsed_s, self._lease.alive and name in self._lent, self._forced(name, usable))
         commands = tuple(plant.scan(now_s, elapsed_s, self._in_use(plant.plant.name), usable) for plant in self._plants)
+        tcs = tuple(t.scan(now_s, self._held(t.hall.name, "tcs_setpoint_c"), self._held(t.hall.name, "tcs_dp_setpoint_kpa"), usable) for t in self._tcs)
+        loops = tuple(p.scan(now_s, self._held(p.loop.name, "fws_setpoint_c"), usable) for p in self._loops)
         self._status = self._read_status()
         halls = [h.name for h in self._site.hall]
         supply = np.array([self._stations[f"{h}.crah_supply_setpoint_c"].effective for h in halls])
         fan = np.array([self._stations[f"{h}.crah_fan_setpoint_pct"].effective / 100.0 for h in halls])
-        return Commands(commands, supply, fan)
+        return Commands(commands, supply, fan, tcs, loops)
 
     def read(self, signal: str) -> float | None:
         """Returns the value of one of the BAS's own points. Raises KeyError for any other signal."""
@@ -152,11 +158,20 @@ class Bas:
         self._lease.kill_switch = on
 
     def lock_out(self, machine: str, locked: bool) -> None:
-        """Locks a chiller out for work on it, or gives it back; giving back clears a trip too. Raises KeyError for an unknown chiller."""
+        """Locks a chiller or CDU out for work on it, or gives it back; giving back clears a trip too. Raises KeyError for an unknown one."""
+        for racks in self._tcs:
+            if machine in racks.units:
+                racks.lock_out(machine, locked)
+                return
         known = {m.spec.name: m for plant in self._plants for m in plant.staging.machines}
         known[machine].locked_out = locked
         if not locked:
             known[machine].failed = False
+
+    def set_leak(self, cdu: str, wet: bool) -> None:
+        """Wets a CDU's leak detector, or dries it; the unit stops while wet. Raises KeyError for an unknown one."""
+        racks = {unit: racks for racks in self._tcs for unit in racks.units}[cdu]
+        (racks.leaking.add if wet else racks.leaking.discard)(cdu)
 
     @property
     def start_counts(self) -> Mapping[str, int]:
@@ -164,10 +179,14 @@ class Bas:
         return {m.spec.name: m.start_count for plant in self._plants for m in plant.staging.machines}
 
     def _read_status(self) -> dict[str, float]:
-        return {signal: value for plant in self._plants for signal, value in plant.read().items()}
+        parts: tuple[PlantSequences | TcsSequences | LoopSequences, ...] = (*self._plants, *self._tcs, *self._loops)
+        return {signal: value for part in parts for signal, value in part.read().items()}
+
+    def _held(self, equipment: str, quantity: str) -> float:
+        return self._stations[f"{equipment}.{quantity}"].effective
 
     def _in_use(self, plant: str) -> Setpoints:
-        chws, dp, cws = (self._stations[f"{plant}.{q}"].effective for q in ("chws_setpoint_c", "chw_dp_setpoint_kpa", "cws_setpoint_c"))
+        chws, dp, cws = (self._held(plant, q) for q in ("chws_setpoint_c", "chw_dp_setpoint_kpa", "cws_setpoint_c"))
         return Setpoints(chws, dp, cws)
 
     def _follow_wetbulb(self, seen: Mapping[str, float]) -> None:
@@ -193,7 +212,9 @@ class Bas:
 def _setpoints_of(site: Site) -> list[str]:
     """Returns every setpoint that the site's loops have, lent or not."""
     of_plants = [f"{p.name}.{q}" for p in site.plant for q in ("chws_setpoint_c", "chw_dp_setpoint_kpa", "cws_setpoint_c")]
-    return of_plants + [f"{h.name}.{q}" for h in site.hall for q in ("crah_supply_setpoint_c", "crah_fan_setpoint_pct")]
+    of_air = [f"{h.name}.{q}" for h in site.hall for q in ("crah_supply_setpoint_c", "crah_fan_setpoint_pct")]
+    of_racks = [f"{h.name}.{q}" for h in site.hall if h.liquid for q in ("tcs_setpoint_c", "tcs_dp_setpoint_kpa")]
+    return of_plants + of_air + of_racks + [f"{loop.name}.fws_setpoint_c" for loop in site.facility_loop]
 
 
 def _station(site: Site, setpoint: str) -> Station:
@@ -202,5 +223,14 @@ def _station(site: Site, setpoint: str) -> Station:
     allowed = site.setpoint.get(setpoint)
     if allowed is not None:
         return Station(replace(reach, low=max(reach.low, allowed.low), high=min(reach.high, allowed.high)), allowed.own)
-    design_dp_kpa = next((p.chw_dp_max_kpa for p in site.plant if p.name == parts.equipment), 0.0)
-    return Station(reach, _OWN.get(parts.quantity.name, design_dp_kpa))
+    return Station(reach, _own(site, parts.equipment, parts.quantity.name))
+
+
+def _own(site: Site, equipment: str, quantity: str) -> float:
+    """Returns what the BAS holds by itself where the site does not say: design, technology and facility water a little below their class."""
+    design = {f"{p.name}.chw_dp_setpoint_kpa": p.chw_dp_max_kpa for p in site.plant}
+    for hall in site.hall:
+        if hall.liquid:
+            design |= {f"{hall.name}.tcs_setpoint_c": hall.liquid.tcs_max_c - _BELOW_CLASS_K, f"{hall.name}.tcs_dp_setpoint_kpa": hall.liquid.dp_kpa}
+    design |= {f"{loop.name}.fws_setpoint_c": loop.fws_max_c - _BELOW_CLASS_K for loop in site.facility_loop}
+    return design[f"{equipment}.{quantity}"] if f"{equipment}.{quantity}" in design else _OWN[quantity]

@@ -51,9 +51,51 @@ class PlantCommands:
 
 
 @dataclass(frozen=True, slots=True)
+class TcsCommands:
+    """Commands to one liquid hall's CDUs.
+
+    cdu_on                (n_cdu,) 1 where a unit's pump may run
+    tcs_setpoint_c        technology water supply setpoint in use [degC]
+    tcs_dp_setpoint_kpa   rack differential pressure setpoint in use [kPa]
+    """
+
+    cdu_on: Array
+    tcs_setpoint_c: float
+    tcs_dp_setpoint_kpa: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoopCommands:
+    """Commands to one facility loop. Shares are 0 .. 1.
+
+    fws_pump_count        pumps running
+    fws_dp_setpoint_kpa   differential pressure setpoint in use [kPa]
+    fws_setpoint_c        facility water supply setpoint in use [degC]
+    cooler_on             (n_cooler,) 1 where a dry cooler has water
+    cooler_fan_low        fan speed floor of coolers in use, 0 where fans may stop
+    cooler_fan_high       fan speed cap
+    pads                  (n_cooler,) 1 where pads are wetted
+    trim_on               (n_trim,) 1 where a trim chiller may run
+    """
+
+    fws_pump_count: float
+    fws_dp_setpoint_kpa: float
+    fws_setpoint_c: float
+    cooler_on: Array
+    cooler_fan_low: float
+    cooler_fan_high: float
+    pads: Array
+    trim_on: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Commands:
-    """Commands to the whole site: one entry for each plant, and for each hall supply air setpoint [degC] and fan speed share, in the site's order."""
+    """Commands to the whole site: an entry for each plant, for each hall supply air setpoint [degC] and fan speed share, for each liquid hall and each
+    facility loop, in the site's order.
+    """
 
     plants: tuple[PlantCommands, ...]
     crah_supply_setpoint_c: Array
     crah_fan_share: Array
+    tcs: tuple[TcsCommands, ...] = ()
+    loops: tuple[LoopCommands, ...] = ()

@@ -16,6 +16,8 @@ from plant_models.components.fluids import Expr
 from plant_models.simulator.chilled_water import ChilledWater
 from plant_models.simulator.hall_air import HallAir
 from plant_models.simulator.layout import Layout
+from plant_models.simulator.liquid_readout import liquid_signals
+from plant_models.simulator.liquid_side import LiquidSide
 from plant_models.simulator.plant_file import PlantTruth
 from plant_models.simulator.readout import hall_signals, plant_signals
 from plant_models.site.topology import Site
@@ -24,7 +26,8 @@ Array = NDArray[np.float64]
 _Each: TypeAlias = Mapping[str, Mapping[str, Expr]]  # values by name, by plant or hall
 
 ENERGIES: Final = (
-    "chillers", "chw_pumps", "cw_pumps", "economiser_pumps", "towers", "crah_fans", "heaters", "electrical_losses", "server_fans", "it_without_fans",
+    "chillers", "chw_pumps", "cw_pumps", "economiser_pumps", "towers", "dry_coolers", "fws_pumps", "cdu_pumps", "crah_fans", "heaters",
+    "electrical_losses", "server_fans", "it_without_fans",
 )  # fmt: skip
 COUNTERS: Final = ("it_work_kwh", "water_evaporated_kg", "water_blowdown_kg", "outside_curve_kwh", "process_kwh", "rejected_kwh")
 COMMANDED: Final = (
@@ -43,17 +46,19 @@ class Equations:
         """Builds every plant and hall of the site. Raises ValueError where a hall's air is too quick for steps of one second."""
         self.plants = {p.name: ChilledWater(p, site, truth) for p in site.plant}
         self.halls = {h.name: HallAir.of(h, site, truth) for h in site.hall}
+        self.liquid = LiquidSide(site, truth)
         for name, hall in self.halls.items():
             if hall.least_time_constant_s() < _QUICKEST_S:
                 raise ValueError(f"hall {name}: air with a time constant of {hall.least_time_constant_s():.2f} s; at least {_QUICKEST_S} s (air_m3_per_rack)")
         self._electrical, self._it_capacity_kw = truth.electrical, sum(h.it_capacity_kw for h in site.hall)
         parts: dict[str, ChilledWater | HallAir] = {**self.plants, **self.halls}
-        fields = [f for part in parts.values() for f in part.fields()]
+        fields = [f for part in parts.values() for f in part.fields()] + self.liquid.fields()
         self.state = Layout([*fields, *((f"energy.{e}", 1) for e in ENERGIES), *((f"count.{c}", 1) for c in COUNTERS)])
-        self.health = {f"{name}.{field}": value for name, part in parts.items() for field, value in part.health().items()}
+        self.health = {f"{name}.{field}": value for name, part in parts.items() for field, value in part.health().items()} | self.liquid.health()
         self.inputs = Layout(self._input_fields())
         stored: dict[str, Expr] = dict.fromkeys(self.state.slices, 0.0)
         stored |= {f"{name}.{field}": value for name, part in parts.items() for field, value in part.capacities_kj_per_k().items()}
+        stored |= self.liquid.capacities_kj_per_k()
         self.stored_kj_per_k: Array = self.state.pack(stored, symbolic=False)
 
     def _input_fields(self) -> list[tuple[str, int]]:
@@ -64,7 +69,7 @@ class Equations:
             fields += [(f"{name}.{f}", lengths.get(f, 1)) for f in COMMANDED]
         for name in self.halls:
             fields += [(f"{name}.{f}", 1) for f in ("supply_setpoint_c", "fan_share", "utilisation")]
-        return fields + [(field, int(np.size(value))) for field, value in self.health.items()]
+        return fields + self.liquid.input_fields() + [(field, int(np.size(value))) for field, value in self.health.items()]
 
     def start(self, wetbulb_c: float, chws_c: float = 10.0, supply_air_c: float = 20.0) -> Array:
         """Returns a state near rest with machines off and counters at zero."""
@@ -73,6 +78,7 @@ class Equations:
             values |= {f"{name}.{k}": v for k, v in p.start(chws_c, wetbulb_c).items()}
         for name, h in self.halls.items():
             values |= {f"{name}.{k}": v for k, v in h.start(supply_air_c).items()}
+        values |= self.liquid.start()
         return np.array(self.state.pack(values, symbolic=False))
 
     def healthy_inputs(self) -> Array:
@@ -87,19 +93,25 @@ class Equations:
         the change of stored heat.
         """
         s, u = _by_owner(self.state.view(state)), _by_owner(self.inputs.view(inputs))
-        own = {name: u[name] | u["weather"] for name in (*self.plants, *self.halls)}
+        own = {name: u[name] | u["weather"] for name in (*self.plants, *self.halls, *self.liquid.loops)}
         asked = {name: h.demand(s[name], own[name]) for name, h in self.halls.items()}
+        wet = self.liquid.demand(s, u, {name: asked[name]["work"] / self.halls[name].hall.air_capacity_kw for name in self.liquid.halls})
+        asked |= {name: asked[name] | {key: asked[name][key] + racks[key] for key in ("it", "work")} for name, racks in wet.items()}
         it = sum((d["it"] for d in asked.values()), 0.0)
         losses = self._losses_kw(it)
         duties = {name: p.duty(s[name], own[name], sum((asked[h]["conductance"] for h in self._served(name)), 0.0)) for name, p in self.plants.items()}
-        heats = {name: self._heat(name, s, own[name], asked[name], duties, losses * asked[name]["it"] / it) for name in self.halls}
-        after: dict[str, Expr] = {}
+        loops = self.liquid.duty(s, own, wet)
+        exchanged = self.liquid.exchanged(s, u, wet, loops)
+        room = {name: losses * asked[name]["it"] / it + self.liquid.to_room_kw(name, wet) for name in self.halls}
+        heats = {name: self._heat(name, s, own[name], asked[name], duties, room[name]) for name in self.halls}
+        after: dict[str, Expr] = self.liquid.step(s, own, wet, loops, exchanged, dt)
         for name, h in self.halls.items():
             after |= {f"{name}.{k}": v for k, v in h.step(s[name], asked[name], own[name] | heats[name], dt).items()}
         for name, p in self.plants.items():
             coils = sum((heats[h]["coil"] for h in self._served(name)), 0.0)
             after |= {f"{name}.{k}": v for k, v in p.step(s[name], own[name], duties[name], coils, dt).items()}
         powers, counts = self._powers(asked, duties, heats, losses), self._counts(asked, duties)
+        powers, counts = _added(powers, self.liquid.powers(wet, loops)), _added(counts, self.liquid.counts(s, loops))
         after |= {f"energy.{k}": s["energy"][k] + dt / _HOUR_S * v for k, v in powers.items()}
         after |= {f"count.{k}": s["count"][k] + dt * v for k, v in counts.items()}
         packed = self.state.pack(after, symbolic)
@@ -111,6 +123,7 @@ class Equations:
             signals |= plant_signals(p, _after(after, name), own[name], duties[name])
         for name, h in self.halls.items():
             signals |= hall_signals(h, _after(after, name), own[name], asked[name], heats[name])
+        signals |= liquid_signals(self.liquid, {name: _after(after, name) for name in (*self.liquid.halls, *self.liquid.loops)}, own, wet, loops, exchanged)
         return packed, signals
 
     def _served(self, plant: str) -> list[str]:
@@ -161,6 +174,10 @@ class Equations:
             "process_kwh": sum(p.truth.process_heat_kw for p in self.plants.values()) / _HOUR_S,
             "rejected_kwh": sum((p.rejected_kw(duties[name]) for name, p in self.plants.items()), 0.0) / _HOUR_S,
         }
+
+
+def _added(one: Mapping[str, Expr], other: Mapping[str, Expr]) -> dict[str, Expr]:
+    return dict(one) | {key: one.get(key, 0.0) + value for key, value in other.items()}
 
 
 def _by_owner(view: Mapping[str, Expr]) -> dict[str, dict[str, Expr]]:

@@ -1,4 +1,4 @@
-"""One air-cooled hall second by second: CRAH group, rows of racks, aisles, thermal mass, moisture.
+"""The air of one hall second by second: CRAH group, rows of racks, aisles, thermal mass, moisture.
 
 All nodes are explicit, so that heat leaving one is heat entering the next to the last digit; ``least_time_constant_s`` tells whether a step is stable.
 """
@@ -41,8 +41,8 @@ class HallAir:
         plant = next((p for p in site.plant if p.name == hall.plant), None)
         if plant is None:
             return cls(hall, own, 1.0, 1.0)
-        served = sum(h.it_capacity_kw for h in site.hall if h.plant == hall.plant)
-        return cls(hall, own, plant.chw_dp_max_kpa, own.coil_flow_kgs or plant.chw_flow_kgs * hall.it_capacity_kw / served)
+        served = sum(h.air_capacity_kw for h in site.hall if h.plant == hall.plant)
+        return cls(hall, own, plant.chw_dp_max_kpa, own.coil_flow_kgs or plant.chw_flow_kgs * hall.air_capacity_kw / served)
 
     def _relative(self, values: tuple[float, ...]) -> NDArray[np.float64]:
         given = np.array(values or (1.0,) * self.hall.row_count, dtype=np.float64)
@@ -50,8 +50,8 @@ class HallAir:
 
     @property
     def capacity_kw(self) -> NDArray[np.float64]:
-        """Returns IT power of each row at full utilisation and 25 degC inlet [kW]."""
-        return np.full(self.hall.row_count, self.hall.it_capacity_kw / self.hall.row_count)
+        """Returns the IT power of each row that its air takes at full utilisation and 25 degC inlet [kW]; the liquid part has no server fans."""
+        return np.full(self.hall.row_count, self.hall.air_capacity_kw / self.hall.row_count)
 
     def health(self) -> dict[str, Expr]:
         """Returns what ages or fails, as the plant file states it; by row the cold air's distribution and the recirculated share when well fed."""
@@ -84,7 +84,7 @@ class HallAir:
     def least_time_constant_s(self) -> float:
         """Returns the shortest time constant of an air node at full flows [s]."""
         flow = float(self._relative(self.truth.row_flow).max()) * self.hall.crah_air_flow_kgs / self.hall.row_count
-        drawn = 1.8 * self.hall.it_capacity_kw / self.hall.row_count / (CP_AIR * self.truth.server.air_difference_k)
+        drawn = 1.8 * self.hall.air_capacity_kw / self.hall.row_count / (CP_AIR * self.truth.server.air_difference_k)
         node = self.capacities_kj_per_k()["cold_c"]
         return float(np.min(node)) / (max(flow, drawn) * CP_AIR + self.truth.mass_kw_per_k_rack * self.hall.racks_per_row)
 

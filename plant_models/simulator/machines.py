@@ -10,6 +10,7 @@ import numpy as np
 
 from plant_models.simulator.commands import Commands
 from plant_models.simulator.equations import COMMANDED, COUNTERS, ENERGIES, WEATHER, Array, Equations
+from plant_models.simulator.liquid_side import LOOP_COMMANDED, TCS_COMMANDED
 from plant_models.sources.weather import WeatherNow
 
 STEP_S: Final = 1.0
@@ -41,6 +42,8 @@ class Machines:
         self._fields = equations.inputs.view(self.inputs)
         self._plants = [[self._fields[f"{name}.{f}"] for f in COMMANDED] for name in equations.plants]
         self._halls = [[self._fields[f"{name}.{f}"] for f in ("supply_setpoint_c", "fan_share", "utilisation")] for name in equations.halls]
+        self._tcs = [[self._fields[f"{name}.{f}"] for f in TCS_COMMANDED] for name in equations.liquid.halls]
+        self._loops = [[self._fields[f"{name}.{f}"] for f in LOOP_COMMANDED] for name in equations.liquid.loops]
         self._weather = self.inputs[: len(WEATHER)]
         self._where = {name: i for i, name in enumerate(self.names)}
         self.surround(weather, utilisation)
@@ -62,6 +65,10 @@ class Machines:
                 where[:] = getattr(given, name)
         for (supply, fan, _), supply_c, fan_share in zip(self._halls, commands.crah_supply_setpoint_c, commands.crah_fan_share, strict=True):
             supply[:], fan[:] = supply_c, fan_share
+        for parts, wanted, names in ((self._tcs, commands.tcs, TCS_COMMANDED), (self._loops, commands.loops, LOOP_COMMANDED)):
+            for each, asked in zip(parts, wanted, strict=True):
+                for where, name in zip(each, names, strict=True):
+                    where[:] = getattr(asked, name)
 
     def adopt(self, commands: Commands) -> None:
         """Puts valves, pumps and fans where the commands want them at once; for the start only."""
@@ -72,6 +79,10 @@ class Machines:
                 state[f"{name}.{field}"][:] = value
         for name, fan in zip(self.equations.halls, commands.crah_fan_share, strict=True):
             state[f"{name}.fan"][:] = fan
+        for name, tcs in zip(self.equations.liquid.halls, commands.tcs, strict=True):
+            state[f"{name}.cdu_on"][:] = tcs.cdu_on
+        for name, loop in zip(self.equations.liquid.loops, commands.loops, strict=True):
+            state[f"{name}.pump_count"][:], state[f"{name}.cooler_valve"][:], state[f"{name}.wet"][:] = loop.fws_pump_count, loop.cooler_on, loop.pads
 
     def wear(self, field: str, value: float | Sequence[float]) -> None:
         """Changes a machine's health (``Equations.health``): a factor on what the plant file says, or the value itself of a share.

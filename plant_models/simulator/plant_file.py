@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from plant_models.components.chiller_curves import CURVES, Form, MachineName
 from plant_models.components.server import ServerParameters
+from plant_models.simulator.liquid_truth import CduTruth, CoolerTruth, LoopTruth, TcsTruth, TrimTruth
 from plant_models.site.topology import Site
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -127,6 +128,7 @@ class HallTruth:
     slab_kw_per_k_rack: NonNegative = 0.02
     makeup_changes_per_h: NonNegative = 0.3
     makeup_dewpoint_c: tuple[float, float] = (7.5, 11.0)  # the make-up air unit keeps outside air between these
+    tcs: TcsTruth = field(default_factory=TcsTruth)
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,10 @@ class PlantTruth:
     tower: Mapping[str, TowerTruth] = field(default_factory=dict)
     economiser: Mapping[str, EconomiserTruth] = field(default_factory=dict)
     hall: Mapping[str, HallTruth] = field(default_factory=dict)
+    facility_loop: Mapping[str, LoopTruth] = field(default_factory=dict)
+    cdu: Mapping[str, CduTruth] = field(default_factory=dict)
+    dry_cooler: Mapping[str, CoolerTruth] = field(default_factory=dict)
+    trim_chiller: Mapping[str, TrimTruth] = field(default_factory=dict)
     electrical: ElectricalTruth = field(default_factory=ElectricalTruth)
     sensors: SensorTruth = field(default_factory=SensorTruth)
 
@@ -187,7 +193,7 @@ def load_plant_file(path: Path, site: Site) -> PlantTruth:
 
 def _misfits(truth: PlantTruth, site: Site) -> list[str]:
     problems = []
-    for table in ("plant", "chiller", "tower", "economiser", "hall"):
+    for table in ("plant", "chiller", "tower", "economiser", "hall", "facility_loop", "cdu", "dry_cooler", "trim_chiller"):
         known = {e.name for e in getattr(site, table)}
         strangers = sorted(getattr(truth, table).keys() - known)
         problems += [f"[{table}.{name}]: the site has no such {table}; it has {', '.join(sorted(known)) or 'none'}" for name in strangers]

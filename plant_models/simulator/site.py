@@ -63,6 +63,7 @@ class SimulatedSite:
         if unknown:
             raise ValueError(f"points that the simulated site does not produce: {', '.join(unknown)}")
         self._chillers = tuple(tuple(c.name for c in site.chiller if c.plant == p.name) for p in site.plant)
+        self._units = tuple(tuple(c.name for c in site.cdu if c.hall == h.name) for h in site.hall if h.liquid)
         self._tripped: set[str] = set()
         panels = [c for names in self._chillers for c in names]
         self._panels, self._panel_at = panels, np.array([self._plant.names.index(f"{c}.trip_state") for c in panels], dtype=int)
@@ -105,7 +106,11 @@ class SimulatedSite:
             replace(plant, chiller_on=plant.chiller_on * np.array([n not in self._tripped for n in names], dtype=float))
             for names, plant in zip(self._chillers, commands.plants, strict=True)
         )
-        return replace(commands, plants=tuple(plants))
+        racks = (
+            replace(tcs, cdu_on=tcs.cdu_on * np.array([n not in self._tripped for n in names], dtype=float))
+            for names, tcs in zip(self._units, commands.tcs, strict=True)
+        )
+        return replace(commands, plants=tuple(plants), tcs=tuple(racks))
 
     def read(self, signal: str) -> float | None:
         """Returns what the BAS shows for a signal, in the signal's own unit; None for a dead sensor. Raises KeyError for an unknown signal."""
@@ -128,15 +133,15 @@ class SimulatedSite:
         """Sets a sensor's fault from its next reading on: "dead", "frozen", "bias" by ``value``; None mends it. Raises KeyError, ValueError."""
         self._sensors.set_fault(signal, None if kind is None else FaultKind(kind), value)
 
-    def trip(self, chiller: str) -> None:
-        """Trips a chiller: its compressor stops and it shows FAILED to the BAS until mended. Raises KeyError for an unknown one."""
-        if not any(chiller in names for names in self._chillers):
-            raise KeyError(chiller)
-        self._tripped.add(chiller)
+    def trip(self, machine: str) -> None:
+        """Trips a chiller or CDU: its compressor or pump stops and it shows FAILED to the BAS until mended. Raises KeyError for an unknown one."""
+        if not any(machine in names for names in (*self._chillers, *self._units)):
+            raise KeyError(machine)
+        self._tripped.add(machine)
 
-    def mend(self, chiller: str) -> None:
-        """Lets a tripped chiller run again; the BAS wants its own reset besides (``bas.lock_out``). Raises KeyError for an untripped one."""
-        self._tripped.remove(chiller)
+    def mend(self, machine: str) -> None:
+        """Lets a tripped machine run again; the BAS wants its own reset besides (``bas.lock_out``). Raises KeyError for an untripped one."""
+        self._tripped.remove(machine)
 
     def wear(self, field: str, value: float) -> None:
         """Changes a machine's health, as ``Machines.wear`` does."""

@@ -27,6 +27,9 @@ REACH_DEFAULTS: Final[Mapping[str, Reach]] = {
     "chw_dp_setpoint_kpa": Reach(34.5, 300.0, 15.0, 7.5),  # low: Guideline 36-2021 5.20.5.2; rates: flow change of at most 10 %/min (chiller makers)
     "cws_setpoint_c": Reach(12.8, 35.0, 0.56, 0.56),  # rates: Guideline 36-2021 5.20.12.2.a, 5.6 K in 10 min
     "crah_supply_setpoint_c": Reach(15.0, 27.0, 0.2, 0.33),  # ASHRAE TC 9.9 2021: recommended inlet, 20 K/h
+    "tcs_setpoint_c": Reach(15.0, 50.0, 1.0, 1.0),  # OCP liquid cooling guidance: 1 K/min
+    "tcs_dp_setpoint_kpa": Reach(30.0, 620.0, 60.0, 20.0),  # engineering value: slower down, processors answer in seconds
+    "fws_setpoint_c": Reach(10.0, 50.0, 1.0, 1.0),  # as the technology water behind it
     "crah_fan_setpoint_pct": Reach(30.0, 100.0, 100.0, 5.0),  # EC fans: minimum 30 %, full range in about a minute upwards
 }
 

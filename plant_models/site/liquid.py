@@ -85,6 +85,7 @@ class DryCooler:
     leaving_c: Celsius = 40.55
     fan_min_pct: Annotated[float, Field(ge=0, le=100)] = 20.0
     pads: bool = False  # adiabatic pads before the coil
+    pads_on_c: Celsius = 26.0  # dry bulb above which the BAS wets them
 
 
 @dataclass(frozen=True)
