@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from safety.envelope import RULE_NAMES
+from safety.modes import Condition, Mode, Stage
+from tests.interventions import BEGIN, END, inserted, table
+
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 NAMED = re.compile(r"`((?:safety|plant_models|controller|hil|config|systemd|docs|tests)/[\w./-]*)(?::(\w+))?[^`]*`")
 LINKED = re.compile(r"\]\((?!http)([^)#]+)\)")
 TARGET = re.compile(r"(?m)(?:^    |`)make ([a-z-]+)")
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 COMMAND = re.compile(r"(?m)(?:^    |`)coldaisle(?:-hil)? ([a-z][a-z-]*)")
 
 
@@ -36,6 +41,11 @@ def missing(text: str, page_folder: Path, root: Path = ROOT) -> list[str]:
     return found + [link for link in LINKED.findall(text) if not (page_folder / link).exists()]
 
 
+def untested(text: str, root: Path = ROOT) -> list[str]:
+    """Returns every test that a page names and that does not exist."""
+    return [f"{path}::{name}" for path, name in TEST.findall(text) if not (root / path).exists() or name not in defined(root / path)]
+
+
 def unknown(words: Iterable[str], known: set[str]) -> list[str]:
     """Returns the words that are not known."""
     return sorted(set(words) - known)
@@ -44,6 +54,28 @@ def unknown(words: Iterable[str], known: set[str]) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_names_exists(page: Path) -> None:
     assert missing(page.read_text(), page.parent) == []
+    assert untested(page.read_text()) == []
+
+
+def test_the_safety_case_names_every_rule_condition_mode_and_stage() -> None:
+    page = (ROOT / "docs/safety-case.md").read_text()
+    rows = {cell.split(",")[0].strip("` ") for cell in re.findall(r"(?m)^\| ([^|]+) \|", page)}
+    words = set(re.findall(r"`(\w+)`", page))
+    assert sorted(set(RULE_NAMES) - rows) == []
+    assert sorted({str(condition) for condition in Condition} - words) == []
+    assert sorted({mode.name for mode in Mode} - rows) == []
+    assert sorted({stage.name.lower() for stage in Stage} - rows) == []
+
+
+def test_statistics_of_interventions_are_put_between_their_marks() -> None:
+    scores = {"interventions": {"inlet": 2, "rate": 1}, "mode_minutes": {"RESET": 1440.0, "HOLD": 0.0}}
+    scores |= {"violations": {"inlet_above_recommended_rack_minutes": 858.3, "inlet_above_allowable_rack_minutes": 0.0, "lift_minutes": 5.0}}
+    scenario = {"config": "config/small", "weather": "miami", "start": "07-15", "days": 1.0, "shape": "service", "seed": 0}
+    row = table([{"scenario": scenario, "policies": {"g36": scores}}]).splitlines()[-1]
+    assert row == "| small, miami, 07-15 (1 d), service, seed 0 | g36 | 288 | inlet 2, rate 1 | 0.010 | RESET 1440 | 858 | 0 | 5 |"
+    assert inserted(f"a\n{BEGIN}\nold\n{END}\nb", row) == f"a\n{BEGIN}\n{row}\n{END}\nb"
+    with pytest.raises(ValueError, match="needs one"):
+        inserted("a", row)
 
 
 def test_targets_and_commands_exist() -> None:
@@ -60,6 +92,10 @@ def test_the_check_can_fail() -> None:
         "safety/nowhere.py",
         "safety/envelope.py:adjudicate",
         "nothing.md",
+    ]
+    assert untested("`tests/test_docs.py::test_nothing`, `tests/nowhere.py::test_x`, `tests/test_docs.py::test_the_check_can_fail`") == [
+        "tests/test_docs.py::test_nothing",
+        "tests/nowhere.py::test_x",
     ]
     assert missing("see `safety/envelope.py:judge`, `config/small`", ROOT / "docs") == []
     assert unknown(TARGET.findall("`make tea` and `make test`"), {"test"}) == ["tea"]
