@@ -13,10 +13,10 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV_LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
-.PHONY: help setup demo test bench mutation fuzz lock clean
+.PHONY: help setup demo test bench bench-energy mutation fuzz lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## .venv with the locked dependencies and the commands coldaisle and coldaisle-hil
 
@@ -51,6 +51,9 @@ mutation: setup  ## mutation testing of safety/; writes mutation.json (ONLY="saf
 
 fuzz: setup  ## a million proposals before the envelope, checked by an oracle of its own (N=1000 SEED=1)
 	@$(BIN)/python -m tests.fuzz $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
+
+bench-energy: setup  ## energy of policies over sites, climates, seasons, loads: CELLS=n|all SEED=s OUT=file
+	@$(BIN)/python -m controller.benchmarks.energy --cells $(or $(CELLS),8) --seed $(or $(SEED),0) --out $(or $(OUT),energy.json) --weather-dir $(or $(WEATHER),../shared/data/weather)
 
 lock: setup  ## resolve the dependencies of pyproject.toml again and write both lock files
 	@$(BIN)/uv --version >/dev/null 2>&1 || { echo "make lock: needs uv in $(VENV): $(BIN)/pip install uv" >&2; exit 1; }

@@ -18,7 +18,7 @@ from controller.encode import plain
 from controller.log import configure
 from controller.report.compare import Column, saving
 from controller.version import VERSION
-from plant_models.simulator.conditions import WARM_UP_H, Conditions
+from plant_models.simulator.conditions import Conditions
 
 BASELINES: Final = ("fixed", "static", "g36", "mpc")
 Told = Callable[[str, float], None]
@@ -86,7 +86,7 @@ def savings(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, An
 
 def outcome(config: Path, conditions: Conditions, policies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Returns what ``backtest --json`` prints: the scenario with everything needed to run it again, the policies, and the savings between them."""
-    scenario = {"config": str(config), **plain(conditions), "warm_up_h": WARM_UP_H, "version": VERSION}
+    scenario = {"config": str(config), **plain(conditions), "version": VERSION}
     return {"scenario": scenario, "policies": dict(policies), "savings": savings(policies)}
 
 

@@ -91,7 +91,7 @@ def _backtest(asked: argparse.Namespace) -> int:
     from plant_models.sources.problems import SourceError
     from plant_models.sources.tariff import tariff_of
 
-    conditions = Conditions(**{each.name: getattr(asked, each.name) for each in fields(Conditions)})
+    conditions = Conditions(**{each.name: getattr(asked, each.name) for each in fields(Conditions) if hasattr(asked, each.name)})
     policies = list(dict.fromkeys(asked.policy))
     tasks = [Task(asked.config, conditions, p, asked.journal / f"{p}.sqlite" if asked.journal else None, asked.series) for p in policies]
     try:

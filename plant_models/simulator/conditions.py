@@ -17,7 +17,6 @@ from plant_models.sources.weather import Weather, day_of, open_weather, start_of
 
 HOUR_S = 3600.0
 DAY_S = 86400.0
-WARM_UP_H = 6  # not counted in any score
 DAYS_MOST = 3660.0
 
 
@@ -38,6 +37,7 @@ class Conditions:
     carbon: Path | None = None
     ageing_seed: int | None = None
     shape: str = "service"
+    warm_up_h: int = 6  # under the BAS alone; not counted in any score
 
     def problems(self) -> list[str]:
         """Returns what is out of range, one line each: name, value, what is allowed."""
@@ -58,16 +58,16 @@ class Prepared:
 
 
 def simulate(loaded: LoadedSite, conditions: Conditions, told: Callable[[int], None] = lambda _hour: None, manner: Manner | None = None) -> Prepared:
-    """Builds the simulated site and lets its own BAS run it for WARM_UP_H hours in its manner; ``told`` hears of each hour that is done.
+    """Builds the simulated site and lets its own BAS run it through the warm-up in its manner; ``told`` hears of each hour that is done.
 
     Raises SourceError, SiteErrors or ValueError with what is wrong with weather, load, prices, start or ``plant.toml``.
     """
     weather, load, start_s = inputs(loaded, conditions)
     tariff = tariff_of(loaded.site, conditions.price, conditions.carbon)
     truth = truth_of(loaded, conditions)
-    site = SimulatedSite(loaded.site, loaded.points, truth, weather, load, conditions.seed, start_s - WARM_UP_H * HOUR_S, manner=manner)
-    for hour in range(1, WARM_UP_H + 1):
-        site.advance(start_s - (WARM_UP_H - hour) * HOUR_S)
+    site = SimulatedSite(loaded.site, loaded.points, truth, weather, load, conditions.seed, start_s - conditions.warm_up_h * HOUR_S, manner=manner)
+    for hour in range(1, conditions.warm_up_h + 1):
+        site.advance(start_s - (conditions.warm_up_h - hour) * HOUR_S)
         told(hour)
     return Prepared(loaded, site, start_s, start_s + conditions.days * DAY_S, tariff)
 
