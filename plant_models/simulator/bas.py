@@ -68,14 +68,14 @@ class Bas:
         self._registers = dict.fromkeys(_DAEMON, 0.0)
         self.clock_off_s = 0.0
         """How far the clock that is served is wrong [s], for a scenario; the BAS itself runs on."""
-        self._status = self._read_status()
+        self._status: dict[str, float] | None = None
 
     @property
     def signals(self) -> frozenset[str]:
         """Returns the signals that this BAS serves itself; all others are sensors."""
         lent = {point(name, role) for name in self._lent for role in Role}
         own = {"bas.heartbeat", "bas.clock_s", *_SWITCHES, "daemon.heartbeat", "daemon.owner_id"}
-        return frozenset(own | self._registers.keys() | lent | self._status.keys())
+        return frozenset(own | self._registers.keys() | lent | self._read_status().keys())
 
     def scan(self, now_s: float, seen: Mapping[str, float]) -> Commands:
         """Runs every sequence once and returns the commands that hold until the next scan.
@@ -87,7 +87,7 @@ class Bas:
         elapsed_s = 0.0 if self._now_s is None else now_s - self._now_s
         self._now_s = now_s
         self._heartbeat = (self._heartbeat + 1) % _COUNTER
-        usable = {signal: value for signal, value in seen.items() if math.isfinite(value)}
+        usable = seen if all(map(math.isfinite, seen.values())) else {signal: value for signal, value in seen.items() if math.isfinite(value)}
         if self._lease.scan(now_s):
             for station in self._stations.values():
                 station.forget()
@@ -99,7 +99,7 @@ class Bas:
         commands = tuple(plant.scan(now_s, elapsed_s, self._in_use(plant.plant.name), usable) for plant in self._plants)
         tcs = tuple(t.scan(now_s, self._held(t.hall.name, "tcs_setpoint_c"), self._held(t.hall.name, "tcs_dp_setpoint_kpa"), usable) for t in self._tcs)
         loops = tuple(p.scan(now_s, self._held(p.loop.name, "fws_setpoint_c"), usable) for p in self._loops)
-        self._status = self._read_status()
+        self._status = None
         halls = [h.name for h in self._site.hall]
         supply = np.array([self._stations[f"{h}.crah_supply_setpoint_c"].effective for h in halls])
         fan = np.array([self._stations[f"{h}.crah_fan_setpoint_pct"].effective / 100.0 for h in halls])
@@ -124,6 +124,8 @@ class Bas:
             station = self._stations[name]
             served: dict[str, float] = {Role.REQUEST: station.request, Role.EFFECTIVE: station.effective, Role.AUTHORITY: station.authority}
             return float(served[role])
+        if self._status is None:
+            self._status = self._read_status()
         return self._status[signal]
 
     def write(self, signal: str, value: float) -> None:

@@ -13,17 +13,13 @@ import numpy as np
 
 from plant_models.components import exchanger, pump
 from plant_models.components.fluids import CP_WATER, KG_PER_M3_WATER, Expr
-from plant_models.simulator import chiller_group, condenser_water
+from plant_models.simulator import actuators, chiller_group, condenser_water
 from plant_models.simulator.plant_file import ChillerTruth, EconomiserTruth, PlantTruth, TowerTruth, WaterTruth
 from plant_models.site.topology import Plant, PumpGroup, Site
 
 _PIPES = ("header_c", "supply_c", "far_c", "near_c", "return_c", "tank_c")
 _LOOPS = ("pump_speed", "pump_integral", "pump_count", "cw_count", "bypass", "economiser", "throttle")
 _LEAK_SHARE = 1e-3  # of a branch's conductance, through closed valves
-_PUMP_RAMP_S = 15.0
-_DRIVE_RAMP_S = 30.0
-_BYPASS_S = 60.0
-_THROTTLE_S = 60.0
 _BYPASS_GAIN = 0.5
 _STILL_KGS = 1e-6
 
@@ -226,22 +222,13 @@ class ChilledWater:
         integral = np.clip(s["pump_integral"] + dt / own.dp_reset_s * own.dp_gain_per_kpa * error, own.pump_speed_min, 1.0)
         running = u["chw_pump_count"] > 0.5
         lacking = _BYPASS_GAIN * (u["chw_flow_min_kgs"] - d["total"]) / self.plant.chw_flow_kgs
-        limit = {
-            name: dt / tau
-            for name, tau in (
-                ("pump", _PUMP_RAMP_S),
-                ("drive", _DRIVE_RAMP_S),
-                ("bypass", _BYPASS_S),
-                ("throttle", _THROTTLE_S),
-                ("plates", self.plates.valve_s),
-            )
-        }
-        return {
-            "pump_speed": s["pump_speed"] + np.clip(np.where(running, wanted, own.pump_speed_min) - s["pump_speed"], -limit["drive"], limit["drive"]),
+        drive, bypass = np.where(running, wanted, own.pump_speed_min), dt / actuators.BYPASS_STROKE_S
+        counts = {"pump_count": (u["chw_pump_count"], self.chw_pumps.most), "cw_count": (u["cw_pump_count"], self.cw_pumps.most)}
+        started = {name: actuators.moved(s[name], np.minimum(on, most), dt, actuators.PUMP_START_S) for name, (on, most) in counts.items()}
+        return started | {
+            "pump_speed": actuators.moved(s["pump_speed"], drive, dt, actuators.DRIVE_RAMP_S),
             "pump_integral": np.where(running, integral, own.pump_speed_min),
-            "pump_count": s["pump_count"] + np.clip(np.minimum(u["chw_pump_count"], self.chw_pumps.most) - s["pump_count"], -limit["pump"], limit["pump"]),
-            "cw_count": s["cw_count"] + np.clip(np.minimum(u["cw_pump_count"], self.cw_pumps.most) - s["cw_count"], -limit["pump"], limit["pump"]),
-            "bypass": np.clip(s["bypass"] + np.clip(dt * lacking, -limit["bypass"], limit["bypass"]), 0.0, 1.0),
-            "economiser": s["economiser"] + np.clip(u["economiser"] - s["economiser"], -limit["plates"], limit["plates"]),
-            "throttle": s["throttle"] + np.clip(u["condenser_throttle"] - s["throttle"], -limit["throttle"], limit["throttle"]),
+            "bypass": np.clip(s["bypass"] + np.clip(dt * lacking, -bypass, bypass), 0.0, 1.0),
+            "economiser": actuators.moved(s["economiser"], u["economiser"], dt, self.plates.valve_s),
+            "throttle": actuators.moved(s["throttle"], u["condenser_throttle"], dt, actuators.THROTTLE_STROKE_S),
         }

@@ -11,6 +11,7 @@ import numpy as np
 
 from plant_models.components import chiller, chiller_curves
 from plant_models.components.fluids import CP_WATER, Expr
+from plant_models.simulator import actuators
 from plant_models.simulator.layout import stack
 from plant_models.simulator.plant_file import ChillerTruth
 from plant_models.site.topology import Chiller
@@ -136,7 +137,7 @@ class ChillerGroup:
             "evaporator_c": s["evaporator_c"] + dt / self._evaporator_kj_per_k * (through * (water["chw_in_c"] - s["evaporator_c"]) - s["heat_kw"]),
             "condenser_c": s["condenser_c"] + dt * ((1.0 - self._air) / self._condenser_kj_per_k * warming + self._air / _AIR_LAG_S * aired),
             "heat_kw": np.where(u["chiller_on"] > 0.5, s["heat_kw"] + dt * move, s["heat_kw"] * _COASTING**dt),
-            "valve": s["valve"] + np.clip(u["chiller_valve"] - s["valve"], -dt / self._valve_s, dt / self._valve_s),
+            "valve": actuators.moved(s["valve"], u["chiller_valve"], dt, self._valve_s),
             "hot_gas": s["hot_gas"] + np.clip(duty["hot_gas"] - s["hot_gas"], -stroke, stroke),
             "surges": s["surges"] + dt * (duty["surging"] / _SURGE_PERIOD_S - s["surges"] / _SURGE_WINDOW_S),
             "no_flow_s": starved * (s["no_flow_s"] + dt),

@@ -8,13 +8,12 @@ import numpy as np
 
 from plant_models.components import tower
 from plant_models.components.fluids import CP_WATER, KG_PER_M3_WATER, Expr
+from plant_models.simulator import actuators
 from plant_models.simulator.plant_file import TowerTruth, WaterTruth
 from plant_models.site.topology import Tower
 
 FIELDS_EACH = ("fill_c", "basin_c", "tower_valve")
 FIELDS = ("cw_return_c", "fan", "fan_integral")
-_TOWER_VALVE_S = 60.0
-_FAN_RAMP_S = 40.0
 _BYPASS_SHARE = 0.8  # of a cell's water that the open tower bypass keeps off the fill
 _EQUALISED_KGS = 5.0  # through the equalising line, a cell
 _DRY = 1e-6
@@ -99,8 +98,8 @@ class CondenserWater:
         return {
             "fill_c": s["fill_c"] + dt / self._fill_s * (target - s["fill_c"]),
             "basin_c": s["basin_c"] + dt / self._basin_kj_per_k * arriving,
-            "tower_valve": s["tower_valve"] + np.clip(u["tower_on"] - s["tower_valve"], -dt / _TOWER_VALVE_S, dt / _TOWER_VALVE_S),
+            "tower_valve": actuators.moved(s["tower_valve"], u["tower_on"], dt, actuators.TOWER_VALVE_STROKE_S),
             "cw_return_c": s["cw_return_c"] + dt / self._header_kj_per_k * into_header_kw,
-            "fan": s["fan"] + np.clip(wanted - s["fan"], -dt / _FAN_RAMP_S, dt / _FAN_RAMP_S),
+            "fan": actuators.moved(s["fan"], wanted, dt, actuators.TOWER_FAN_RAMP_S),
             "fan_integral": np.clip(integral, u["tower_fan_low"], u["tower_fan_high"]),
         }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from plant_models.components import crah, exchanger, fluids, rows, server
 from plant_models.components.fluids import CP_AIR, CP_WATER, Expr
+from plant_models.simulator import actuators
 from plant_models.simulator.plant_file import HallTruth, PlantTruth
 from plant_models.site.topology import Hall, Site
 
@@ -21,7 +22,7 @@ _KG_PER_M3_AIR = 1.18
 _COIL_CONTACT = 0.2  # share of air that meets a coil surface wet enough to dry it
 _SURFACE_K = 1.5  # coil surface over entering water
 
-STATE = ("cold_c", "rack_c", "hot_c", "server_speed", "supply_c", "mass_c", "slab_c", "valve", "valve_integral", "fan", "humidity")
+STATE = ("cold_c", "rack_c", "hot_c", "server_speed", "supply_c", "supply_seen_c", "mass_c", "slab_c", "valve", "valve_integral", "fan", "humidity")
 _PER_ROW = ("cold_c", "rack_c", "hot_c", "server_speed")
 
 
@@ -91,7 +92,16 @@ class HallAir:
     def start(self, supply_c: float) -> dict[str, float]:
         """Returns a state near rest at a supply temperature [degC]."""
         hot = supply_c + 11.0
-        values = {"cold_c": supply_c, "rack_c": hot, "hot_c": hot, "server_speed": 1.0, "supply_c": supply_c, "mass_c": hot, "slab_c": hot}
+        values = {
+            "cold_c": supply_c,
+            "rack_c": hot,
+            "hot_c": hot,
+            "server_speed": 1.0,
+            "supply_c": supply_c,
+            "supply_seen_c": supply_c,
+            "mass_c": hot,
+            "slab_c": hot,
+        }
         return values | {"valve": 0.6, "valve_integral": 0.6, "fan": 0.8, "humidity": float(fluids.humidity_ratio(9.5, 101.325))}
 
     def demand(self, s: Mapping[str, Expr], u: Mapping[str, Expr]) -> dict[str, Expr]:
@@ -145,7 +155,7 @@ class HallAir:
         to_slab = truth.slab_kw_per_k_rack * racks * (s["mass_c"] - s["slab_c"])
         through_rack = d["drawn"] * CP_AIR
         power = d["electronics"] + d["server_fans"]
-        error = s["supply_c"] - u["supply_setpoint_c"]
+        error = s["supply_seen_c"] - u["supply_setpoint_c"]
         wanted = np.clip(truth.valve_gain_per_k * error + s["valve_integral"], 0.0, 1.0)
         speed = server.fan_speed(truth.server, d["inlet"])
         return {
@@ -153,12 +163,13 @@ class HallAir:
             "rack_c": s["rack_c"] + dt / cap["rack_c"] * (power - through_rack * (s["rack_c"] - d["inlet"])),
             "hot_c": s["hot_c"] + dt / cap["hot_c"] * (through_rack * (s["rack_c"] - s["hot_c"]) - to_mass + u["losses"] / n),
             "supply_c": s["supply_c"] + dt / cap["supply_c"] * (d["air"] * CP_AIR * (u["return_c"] - s["supply_c"]) + u["fan"] - u["coil"]),
+            "supply_seen_c": s["supply_seen_c"] + dt / truth.supply_sensor_s * (s["supply_c"] - s["supply_seen_c"]),
             "mass_c": s["mass_c"] + dt / cap["mass_c"] * (np.sum(to_mass) - to_slab),
             "slab_c": s["slab_c"] + dt / cap["slab_c"] * to_slab,
             "server_speed": s["server_speed"] + dt / truth.server_fan_s * (speed - s["server_speed"]),
             "valve_integral": np.clip(s["valve_integral"] + dt / truth.valve_reset_s * truth.valve_gain_per_k * error, 0.0, 1.0),
-            "valve": s["valve"] + np.clip(wanted - s["valve"], -dt / truth.valve_s, dt / truth.valve_s),
-            "fan": s["fan"] + np.clip(u["fan_share"] - s["fan"], -dt / truth.fan_ramp_s, dt / truth.fan_ramp_s),
+            "valve": actuators.moved(s["valve"], wanted, dt, truth.valve_s, actuators.VALVE_HYSTERESIS),
+            "fan": actuators.moved(s["fan"], u["fan_share"], dt, truth.fan_ramp_s),
             "humidity": self._humidity(s, d, u, dt),
         }
 

@@ -110,7 +110,8 @@ class HallTruth:
     coil_flow_kgs: Positive | None = None  # water at open valves and design dp; None: the plant's flow by capacity
     valve_authority: Annotated[float, Field(gt=0.05, lt=1)] = 0.4
     valve_s: Annotated[float, Field(ge=5, le=300)] = 90.0
-    valve_gain_per_k: Positive = 0.03
+    supply_sensor_s: Annotated[float, Field(ge=5, le=300)] = 45.0  # lag of the sensor that the valve's loop acts on: 30-90 s
+    valve_gain_per_k: Positive = 0.03  # 0.1 with a reset of 20 s, a stroke of 240 s and a sensor of 90 s hunts with a period of about 5 min
     valve_reset_s: Annotated[float, Field(ge=20, le=1200)] = 150.0
     fan_ramp_s: Annotated[float, Field(ge=5, le=300)] = 40.0
     leak_share: Share = 0.06  # of supply air that never reaches a row

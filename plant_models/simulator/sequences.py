@@ -163,6 +163,8 @@ class Machine:
 
     def _following(self, in_step_s: float, others_load_pct: float | None, flow_kgs: float | None) -> Step | None:
         """Returns the step that follows now, or None."""
+        if self._step in (Step.IDLE, Step.RUN):
+            return None
         proven = in_step_s >= _PROOF_S and (flow_kgs is None or flow_kgs >= _PROOF_SHARE * self.spec.evaporator_flow_min_share * self.spec.evaporator_flow_kgs)
         if self._step is Step.PROVE_FLOW and not proven and in_step_s >= _PROOF_TIMEOUT_S:
             self.failed = True
@@ -179,7 +181,7 @@ class Machine:
             Step.CLOSE_VALVE: (self.valve <= 0.0, Step.PUMP_OFF),
             Step.PUMP_OFF: (in_step_s >= _PUMP_OFF_S, Step.IDLE),
         }
-        is_done, following = done.get(self._step, (False, Step.IDLE))
+        is_done, following = done[self._step]
         return following if is_done else None
 
     def _enter(self, step: Step, now_s: float) -> None:

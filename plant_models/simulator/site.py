@@ -56,8 +56,8 @@ class SimulatedSite:
         rows = {f"{h.name}.rack_inlet_max_c": [f"{r}.rack_inlet_c" for r in h.rows] for h in site.hall}
         measured = [n for n in self._plant.names if n.partition(".")[2] in QUANTITIES and n not in rows]
         self._pick = np.array([self._plant.names.index(n) for n in measured], dtype=int)
-        self._sensors = Sensors([*measured, *(f"weather.{w}" for w in _WEATHER)], rows, seed, SCAN_S)
-        self.signals: frozenset[str] = frozenset(self._sensors.signals) | rows.keys() | self.bas.signals
+        self._sensors = Sensors([*measured, *(f"weather.{w}" for w in _WEATHER)], rows, seed, SCAN_S, truth.sensors.years_since_calibration)
+        self.signals: frozenset[str] = frozenset(self._sensors.signals) | self.bas.signals
         self._measured = self.signals - self.bas.signals
         unknown = [p.signal for p in points.rows if p.signal not in self.signals]
         if unknown:
@@ -113,9 +113,9 @@ class SimulatedSite:
         return replace(commands, plants=tuple(plants), tcs=tuple(racks))
 
     def read(self, signal: str) -> float | None:
-        """Returns what the BAS shows for a signal, in the signal's own unit; None for a dead sensor. Raises KeyError for an unknown signal."""
+        """Returns what the BAS shows of a signal, in the signal's own unit; None for a dead sensor. Raises KeyError for an unknown signal."""
         if signal in self._measured:
-            return self._sensors.readings.get(signal)
+            return self._sensors.shown(signal)
         return self.bas.read(signal)
 
     def write(self, signal: str, value: float) -> None:

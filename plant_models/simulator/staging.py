@@ -82,7 +82,7 @@ class Staging:
     @property
     def running(self) -> tuple[Machine, ...]:
         """Returns the machines whose compressors may run."""
-        return tuple(m for m in self.machines if m.running)
+        return tuple([m for m in self.machines if m.running])
 
     @property
     def changing(self) -> bool:
@@ -125,14 +125,15 @@ class Staging:
         self._decide(now_s, duty)
 
     def _move(self, now_s: float, elapsed_s: float, seen: Mapping[str, float]) -> None:
+        loads = {m: seen[s] for m in self.machines if m.running and (s := f"{m.spec.name}.load_pct") in seen}
         for machine in self.machines:
             name = machine.spec.name
             if seen.get(f"{name}.machine_state") == MachineState.FAILED and not machine.failed:
                 machine.trip(now_s)
             if machine.locked_out:
                 machine.stop(now_s)
-            loads = [seen[s] for m in self.running if m is not machine and (s := f"{m.spec.name}.load_pct") in seen]
-            machine.scan(now_s, elapsed_s, max(loads, default=None), seen.get(f"{name}.evaporator_flow_kgs"))
+            others = [load for m, load in loads.items() if m is not machine]
+            machine.scan(now_s, elapsed_s, max(others, default=None), seen.get(f"{name}.evaporator_flow_kgs"))
 
     def _decide(self, now_s: float, duty: Duty) -> None:
         if duty.free_cooling:

@@ -36,16 +36,21 @@ class RollingMean:
     def __init__(self, window_s: float) -> None:
         """Takes the window [s]."""
         self._window_s = window_s
-        self._samples: deque[tuple[float, float]] = deque()
+        self._samples: deque[float] = deque()
+        self._taken_at_s: deque[float] = deque()
         self._means: deque[tuple[float, float]] = deque()
         self.value: float | None = None
 
     def add(self, value: float, now_s: float) -> None:
         """Takes one sample."""
-        _drop_older(self._samples, now_s - self._window_s)
-        self._samples.append((now_s, value))
-        self.value = sum(v for _, v in self._samples) / len(self._samples)
-        _drop_older(self._means, now_s - 60.0)
+        while self._taken_at_s and self._taken_at_s[0] < now_s - self._window_s:
+            self._taken_at_s.popleft()
+            self._samples.popleft()
+        self._taken_at_s.append(now_s)
+        self._samples.append(value)
+        self.value = sum(self._samples) / len(self._samples)
+        while self._means and self._means[0][0] < now_s - 60.0:
+            self._means.popleft()
         self._means.append((now_s, self.value))
 
     @property
@@ -55,8 +60,3 @@ class RollingMean:
             return 0.0
         (first_s, first), (last_s, last) = self._means[0], self._means[-1]
         return (last - first) / (last_s - first_s) * 60.0
-
-
-def _drop_older(samples: deque[tuple[float, float]], limit_s: float) -> None:
-    while samples and samples[0][0] < limit_s:
-        samples.popleft()

@@ -72,13 +72,17 @@ class GeneratedLoad:
         self._offset_s = utc_offset_h * _HOUR_S
         self._shape = shape or LoadShape()
         self._days: dict[tuple[int, int], list[float]] = {}
+        self._minute: int | None = None
+        self._around: list[tuple[float, float]] = []
 
     def at(self, at_s: float) -> tuple[float, ...]:
         """Returns utilisation of each hall, linear between minutes."""
         local = at_s + self._offset_s
         minute = math.floor(local / _GRID_S)
         share = local / _GRID_S - minute
-        return tuple(self._on_grid(h, minute) + share * (self._on_grid(h, minute + 1) - self._on_grid(h, minute)) for h in range(self._halls))
+        if minute != self._minute:
+            self._minute, self._around = minute, [(self._on_grid(h, minute), self._on_grid(h, minute + 1)) for h in range(self._halls)]
+        return tuple([before + share * (after - before) for before, after in self._around])
 
     def _on_grid(self, hall: int, minute: int) -> float:
         day, of_day = divmod(minute, _MINUTES)

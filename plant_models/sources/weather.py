@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -127,6 +128,7 @@ def _path_of(name_or_path: str | Path) -> Path:
     return Path(spec.origin).parent / "data" / bundled
 
 
+@lru_cache(maxsize=16)
 def hour_of_year(hours_since_1970: int) -> int:
     """Returns which of 8760 hours an hour since 1970 is, its year ignored; 29 February is the 28th again."""
     now = datetime.fromtimestamp(hours_since_1970 * _HOUR_S, UTC)
