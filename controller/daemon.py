@@ -26,6 +26,7 @@ from controller.notify import Notifier
 from controller.optimise.worker import OptimiserWorker
 from controller.plant import HEARTBEAT_SIGNAL, HEARTBEAT_WRAPS, Plant, connect_buses
 from controller.record import CycleMemory, Orders, RunHeader
+from controller.rollout.drills import Drills, failed
 from controller.stages import Stages, fresh_memory, stages_of
 from controller.watch import changes
 from plant_models.site.limits import limits_of
@@ -69,6 +70,10 @@ class Daemon:
     cycles: int = 0
     notifier: Notifier = field(default_factory=Notifier)
     last: Done | None = None
+
+    def __post_init__(self) -> None:
+        """Puts the drills on the engine; the first one is due a period after this start."""
+        self.drills = Drills(self.engine, self.journal.note, self.engine.clock.now_s())
 
     async def run(self) -> bool:
         """Runs until SIGTERM or SIGINT, then hands back and returns True; False when decisions could no longer be recorded.
@@ -132,6 +137,7 @@ class Daemon:
                 "mode_changed", at_s=decision.measured.taken_at_s, before=before.mode.name, after=after.mode.name, cause=after.cause, says=decision.says
             )
         await self._note_findings(done)
+        await self.drills.after_cycle(done)
         if decision.measured.faults and self.cycles == 1:
             log.warning("readings_refused", count=len(decision.measured.faults), first=[f.says for f in decision.measured.faults[:5]])
         if self.cycles == 1:
@@ -156,11 +162,14 @@ class Daemon:
             return self.status()
         if do == "explain":
             return explanation(self.last.record) if self.last else {"error": "no cycle was recorded yet in this run"}
-        if do not in ("release", "engage", "stage"):
-            return {"error": f"do={do!r}: must be status, explain, release, engage or stage"}
+        if do not in ("release", "engage", "stage", "drill"):
+            return {"error": f"do={do!r}: must be status, explain, release, engage, stage or drill"}
         reason, who = str(request.get("reason", "")).strip(), str(request.get("who", "")) or "operator"
         if not reason:
             return {"error": f"{do}: a reason is needed"}
+        if do == "drill":
+            refused = await self.drills.order(who, reason)
+            return {"error": f"drill: {refused}"} if refused else {"done": do, "says": "the drill begins with the next cycle; its result is in the journal"}
         if do == "stage":
             return await self._change_stage(str(request.get("stage", "")), who, reason)
         self.engine.order(Orders(release=do == "release", engage=do == "engage", who=who, reason=reason))
@@ -198,6 +207,7 @@ class Daemon:
             "last_receipt": plain(self.engine.last_receipt),
             "findings": plain(memory.watch.standing),
             "registers": registers(self.engine.limits, memory.wear, memory.rates),
+            "drill": {"going_on": self.drills.now is not None, "last": plain(self.drills.last)},
             "optimiser_ready": self.optimiser.ready,
         }
 
@@ -245,6 +255,8 @@ async def start(loaded: LoadedSite, asked: Stage | None) -> Daemon:
     engine.listen_s = loaded.site.lease.bas_timeout_s if HEARTBEAT_SIGNAL in engine.guard.signals else 0.0
     daemon = Daemon(loaded, stages, journal, engine, optimiser)
     engine.on_cycle = daemon.recorded
+    drilled = await journal.last_event("drill")
+    daemon.drills.last_s, engine.alarm = drilled.at_s if drilled else clock.now_s(), failed(drilled)
     log.info("started", site=loaded.site.site.name, stage=stage.name, run=run, mode=memory.mode.mode.name, cause=memory.mode.cause)
     return daemon
 

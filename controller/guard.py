@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,6 +49,9 @@ class Guard:
     beating: bool = False
     foreign: bool = False
     """Whether another daemon is at work on this plant: its owner stands in the register, or the heartbeat register moves and not by us."""
+    also: tuple[str, ...] = ()
+    """Points that somebody wants read at each tick besides, and who is told of them: a drill."""
+    told: Callable[[Snapshot], None] | None = None
     _ticked_at_s: float = float("-inf")
     _seen_beat: float | None = None
     _foreign_beats: int = 0
@@ -66,7 +69,9 @@ class Guard:
 
     async def tick(self, at_s: float) -> None:
         """Reads the critical points and renews the lease where nothing speaks against it."""
-        snapshot = await self.plant.read(self.signals)
+        snapshot = await self.plant.read(self.signals + self.also)
+        if self.told is not None:
+            self.told(snapshot)
         self.findings |= self.judge(snapshot) | self._gap(at_s)
         may = self.may_beat(at_s)
         if may != self.beating:

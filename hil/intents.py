@@ -59,6 +59,28 @@ def read_journal(path: Path) -> JournalFile:
     return JournalFile(tuple(intents), (*problems, *_gaps(intents)))
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """One event of a journal: plant time [s], what happened, who did it, and its value."""
+
+    at_s: float
+    what: str
+    who: str
+    value: str
+
+
+def read_events(path: Path) -> tuple[Noted, ...]:
+    """Returns the events of a journal in order; none where it cannot be read."""
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            return tuple(Noted(*row) for row in db.execute("SELECT at_s, what, who, value FROM event ORDER BY event"))
+        finally:
+            db.close()
+    except sqlite3.Error:
+        return ()
+
+
 def _take(row: tuple[int, int, float, str, str, str | None], intents: list[Intent], problems: list[str]) -> None:
     cycle, run, taken_at_s, text, digest, receipt = row
     try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
-    """Adds check, run, status, explain, release, engage and stage."""
+    """Adds check, run, status, explain, release, engage, drill and stage."""
     check = commands.add_parser("check", help="validate a site and print what was understood")
     _config(check)
     check.add_argument("--live", action="store_true", help="also read every point once: value, quality, plausibility, round trip; nothing is written")
@@ -40,8 +40,11 @@ def add_commands(commands: Any) -> None:
     explain.add_argument("--json", action="store_true", help="print one JSON object")
     explain.set_defaults(run=_explain, refuses=SiteErrors)
 
-    for name, says in (("release", "hand the plant back to the BAS; stays so until engaged"), ("engage", "let the daemon take the plant again")):
-        order = commands.add_parser(name, help=says)
+    for order in (
+        commands.add_parser("release", help="hand the plant back to the BAS; stays so until engaged"),
+        commands.add_parser("engage", help="let the daemon take the plant again"),
+        commands.add_parser("drill", help="drill the fallback now: hand the plant to the BAS for a cycle, take it back, and judge how that went"),
+    ):
         _config(order)
         _reason(order)
         order.set_defaults(run=_order, refuses=SiteErrors)

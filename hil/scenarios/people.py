@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from hil.bench import BAS_SCAN_S
 from hil.devices.watch import HEARTBEAT
-from hil.intents import read_journal
+from hil.intents import read_events, read_journal
 from hil.process import DaemonProcess
 from hil.rig import Rig
 from hil.scenarios.judge import hand_back, judge_kept, judge_switch, take_charge
+from hil.scores import MODE, too_fast
+from safety.modes import Mode
 
 STEADY_SPEED: Final = 60.0  # of plant time while two daemons follow it
 BOTH_H: Final = 0.75
@@ -108,3 +111,27 @@ async def turn_kill_switch_cut_off(rig: Rig) -> None:
     await rig.run(0.5)
     taken = [m.at_s for m in rig.trace.since(opened_s) if m.remote]
     rig.check("with the network back and the switch on, the BAS keeps the plant", not taken, f"mode {rig.mode}")
+
+
+async def drill(rig: Rig) -> None:
+    """Orders a fallback drill and watches it from the plant's side."""
+    if not await take_charge(rig):
+        return
+    ordered_s, cycle_s = rig.site.now_s, rig.loaded.site.timing.cycle_s
+    status = await rig.daemon.order("drill", *REASON)
+    gone = await rig.run(3 * cycle_s / 3600.0, lambda: not rig.now.remote)
+    gone_s = rig.site.now_s
+    rig.check("the daemon hands the plant to the BAS", status == 0 and gone, f"order {status}, after {gone_s - ordered_s:.0f} s")
+    told = [Mode(int(w.value)) for w in rig.watch.seen if w.signal == MODE and w.plant_at_s >= ordered_s and w.value is not None]
+    down = [mode.name for n, mode in enumerate(told) if n == 0 or mode is not told[n - 1]]
+    rig.check("step by step: resets first, then RELEASE", down[-2:] == ["RESET", "RELEASE"], down)
+    back = await rig.run(3 * cycle_s / 3600.0, rig.in_charge)
+    away_s = rig.site.now_s - gone_s
+    rig.check("and comes back by itself in time", back and away_s <= rig.loaded.site.drill.release_max_s, f"after {away_s:.0f} s, {rig.mode}")
+    await rig.run(0.5)
+    fast = too_fast(rig.trace.since(ordered_s), rig.limits)
+    rig.check("no effective setpoint moved faster than its rate", not fast, fast[:3] or f"{len(rig.trace.since(ordered_s))} steps")
+    results = [e for e in read_events(rig.state / "journal.sqlite") if e.what == "drill"]
+    passed = len(results) == 1 and json.loads(results[0].value)["passed"]
+    rig.check("the daemon's own judgement is in the journal, and passed", passed, results[0].value if results else "no event")
+    await hand_back(rig)

@@ -9,7 +9,7 @@ from typing import Final
 
 from hil.devices.watch import REQUEST, SeenWrite
 from hil.rig import Rig
-from hil.scenarios.judge import SETTLED_H, come_back, hand_back, judge_hands, judge_kept, judge_loss, judge_switch, judge_transfer, take_charge
+from hil.scenarios.judge import SETTLED_H, come_back, hand_back, judge_hands, judge_kept, judge_loss, judge_transfer, take_charge
 from hil.scores import back_under_bas_s, too_fast
 from safety.modes import Mode
 
@@ -152,7 +152,7 @@ async def jump_forward(rig: Rig) -> None:
 
 
 async def jump_back(rig: Rig) -> None:
-    """Puts the clock that the BAS serves an hour behind the plant; right again after an hour and a half."""
+    """Puts the clock that the BAS serves an hour behind the plant; right again before it has caught up."""
     if not await take_charge(rig):
         return
     rig.at_speed(STEADY_SPEED)
@@ -160,7 +160,9 @@ async def jump_back(rig: Rig) -> None:
     jumped_s = rig.site.now_s
     rig.site.bas.clock_off_s = -JUMP_S
     lease = rig.loaded.site.lease
-    await judge_switch(rig, jumped_s, lease.bas_timeout_s + 2 * rig.loaded.site.timing.guard_s, "a clock that jumps back")
+    taken_s = await judge_hands(rig, jumped_s, lease.bas_timeout_s + 2 * rig.loaded.site.timing.guard_s, "a clock that jumps back")
+    await rig.run(0.8 * JUMP_S / 3600.0)
+    judge_transfer(rig, taken_s)
     rig.site.bas.clock_off_s = 0.0
     back_s = rig.site.now_s
     await rig.run(1.0)

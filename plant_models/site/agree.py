@@ -44,6 +44,8 @@ def site_problems(draft: Draft) -> list[Problem]:
     if not refused & {"timing", "lease"} and site.timing.guard_s > site.lease.heartbeat_period_s:
         allowed = f"at most lease.heartbeat_period_s, which is {site.lease.heartbeat_period_s:g}: the guard writes the heartbeat"
         found.append(Problem(f"{FILE}: timing.guard_s", f"{site.timing.guard_s:g}", allowed))
+    if not refused & {"timing", "lease", "drill"}:
+        found += _drill(site)
     if not refused & {"timing", "device"}:
         found += _settling(site)
     if not refused & {"site"}:
@@ -72,6 +74,18 @@ def _lease(lease: Lease) -> Iterator[Problem]:
     if lease.bas_timeout_s <= 2 * lease.heartbeat_period_s:
         allowed = f"more than twice lease.heartbeat_period_s, which is {lease.heartbeat_period_s:g}: one late heartbeat must not end the lease"
         yield Problem(f"{FILE}: lease.bas_timeout_s", f"{lease.bas_timeout_s:g}", allowed)
+
+
+def _drill(site: Site) -> Iterator[Problem]:
+    """Yields where a drill could never begin, or never pass: the BAS has the plant for one cycle."""
+    first, last = site.drill.hours_local
+    if first >= last:
+        yield Problem(f"{FILE}: drill.hours_local", f"{first}, {last}", "two hours 0 .. 24, the first before the last")
+    least_s = site.timing.cycle_s + site.lease.bas_timeout_s
+    if site.drill.release_max_s <= least_s:
+        yield Problem(
+            f"{FILE}: drill.release_max_s", f"{site.drill.release_max_s:g}", f"more than timing.cycle_s and lease.bas_timeout_s together, {least_s:g}"
+        )
 
 
 def _timing(timing: Timing) -> Iterator[Problem]:

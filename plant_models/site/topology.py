@@ -74,6 +74,16 @@ class Rollout:
 
 
 @dataclass(frozen=True)
+class Drill:
+    """When the fallback is drilled: down to Guideline 36 resets, down to the BAS, and back (safety.md sections 1 and 3)."""
+
+    __pydantic_config__ = _STRICT
+    period_days: Annotated[float, Field(ge=0, le=366)] = 0.0  # 0: only when ordered
+    hours_local: tuple[Annotated[int, Field(ge=0, le=24)], Annotated[int, Field(ge=0, le=24)]] = (9, 15)
+    release_max_s: Annotated[float, Field(ge=60, le=3600)] = 1800.0  # from the hand-back to authority again
+
+
+@dataclass(frozen=True)
 class Persistence:
     """Where the daemon keeps its journal and its socket."""
 
@@ -284,6 +294,7 @@ class Site:
     timing: Timing = field(default_factory=Timing)
     lease: Lease = field(default_factory=Lease)
     rollout: Rollout = field(default_factory=Rollout)
+    drill: Drill = field(default_factory=Drill)
     persistence: Persistence = field(default_factory=Persistence)
     money: Money = field(default_factory=Money)
     limits: Limits = field(default_factory=Limits)
