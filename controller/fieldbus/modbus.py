@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from controller.fieldbus import Raw
 from controller.fieldbus.blocks import Block, Cut, Placed, blocks_of, cut_before, halves
@@ -21,8 +21,16 @@ _SILENT_UNITS_A_READ: Final = 2
 _PLANS_KEPT: Final = 256
 
 
-Part = tuple[Block, Device]
-"""A block and the device whose manners it is read with."""
+class _Asked(NamedTuple):
+    """How the points of one device are asked for."""
+
+    device: Device
+    timeout_s: float
+    manners: Manners
+
+
+Part = tuple[Block, _Asked]
+"""A block, and how it is asked for."""
 
 
 class ModbusBus:
@@ -74,12 +82,12 @@ class ModbusBus:
         parts = self._parts(points)
         if any(self._link.failures(block.unit) for block, _ in parts):
             parts = tuple(sorted(parts, key=lambda part: self._link.failures(part[0].unit)))
-        for block, device in parts:
+        for block, asked in parts:
             trouble = gone or silent.get(block.unit)
             if trouble is not None:
                 _miss(answers, block, trouble)
                 continue
-            trouble = await self._read_block(block, device, answers)
+            trouble = await self._read_block(block, asked, answers)
             if trouble is None:
                 continue
             if trouble.kind is Kind.SILENT:
@@ -123,6 +131,9 @@ class ModbusBus:
     def _may_write(self, point: Point, address: ModbusAddress) -> bool:
         return address.table.writable and (address.bits is None or self._shared_by.get(point.device, self._device).bit_writes != "none")
 
+    def _asked(self, device: Device) -> _Asked:
+        return _Asked(device, device.timeout_wall_s or self._read_timeout_s, _manners(device))
+
     def _parts(self, points: Sequence[Point]) -> tuple[Part, ...]:
         """Keeps the blocks of each set of points asked for (by identity: the kept points stay alive), until a new cut is learnt."""
         if self._cuts and time.monotonic() - self._cuts_since_s > _CUTS_KEPT_S:  # a device that was still starting may have its registers now
@@ -136,15 +147,16 @@ class ModbusBus:
         of_device: dict[str, list[Point]] = {}
         for point in points:
             of_device.setdefault(point.device if point.device in self._shared_by else "", []).append(point)
-        asked = [(self._shared_by.get(name, self._device), own) for name, own in of_device.items()]
-        parts = tuple((block, device) for device, own in asked for block in blocks_of(own, device.max_registers, device.max_gap_registers, self._cuts))
+        shares = [(self._asked(self._shared_by.get(name, self._device)), own) for name, own in of_device.items()]
+        parts = tuple(
+            (block, asked) for asked, own in shares for block in blocks_of(own, asked.device.max_registers, asked.device.max_gap_registers, self._cuts)
+        )
         self._plans[key] = (tuple(points), parts)
         return parts
 
-    async def _read_block(self, block: Block, device: Device, answers: dict[str, Raw]) -> Trouble | None:
+    async def _read_block(self, block: Block, asked: _Asked, answers: dict[str, Raw]) -> Trouble | None:
         """Reads one block into ``answers``, in halves where the device refuses the whole; a cut that helped is remembered."""
-        timeout_s = device.timeout_wall_s or self._read_timeout_s
-        found = await self._link.read(block.unit, block.table, block.offset, block.count, timeout_s, _manners(device))
+        found = await self._link.read(block.unit, block.table, block.offset, block.count, asked.timeout_s, asked.manners)
         if not isinstance(found, Trouble):
             for member, value in zip(block.members, block.decode(found), strict=True):
                 answers[member.point.signal] = Raw(value, Status.GOOD) if value is not None else _nothing(member, block, found)
@@ -154,11 +166,11 @@ class ModbusBus:
             _miss(answers, block, found)
             return found
         left, right = parts
-        left_trouble = await self._read_block(left, device, answers)
+        left_trouble = await self._read_block(left, asked, answers)
         if left_trouble is not None and left_trouble.kind in (Kind.SILENT, Kind.UNREACHABLE):
             _miss(answers, right, left_trouble)
             return left_trouble
-        right_trouble = await self._read_block(right, device, answers)
+        right_trouble = await self._read_block(right, asked, answers)
         if any(answers[m.point.signal].status is not Status.MISSING for m in block.members):
             self._learn(cut_before(right))
         return right_trouble

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
@@ -74,8 +74,7 @@ class Manners:
 PLAIN: Final = Manners()
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(NamedTuple):
     unit: int
     function: int
     send: Send
@@ -116,7 +115,8 @@ class ModbusLink:
     async def open(self, timeout_s: float, manners: Manners = PLAIN) -> None:
         """Tries to connect once, within ``timeout_s`` of wall time."""
         async with self._turn:
-            await self._connect(timeout_s, manners)
+            if self._connection is None or not self._connection.is_open:
+                await self._connect(timeout_s, manners)
 
     async def close(self) -> None:
         """Closes the connection; never raises."""
@@ -205,22 +205,29 @@ class ModbusLink:
         unit = request.unit
         if (waiting := self._units.get(unit)) is not None and not waiting.may_try(self._monotonic()):
             return Trouble(Kind.SILENT, f"unit {unit} has not answered {waiting.failures} times in a row, left alone for a moment")
-        if (trouble := await self._connect(timeout_s, manners)) is not None:
-            return trouble
-        assert self._connection is not None
-        await self._calm(self._connection, unit, timeout_s if manners.quiet_s is None else manners.quiet_s)
-        reply = await self._answer(self._connection, request, timeout_s)
-        self._not_before_s = self._monotonic() + manners.pause_s
+        connection = self._connection
+        if connection is None or not connection.is_open:
+            if (trouble := await self._connect(timeout_s, manners)) is not None:
+                return trouble
+            connection = self._connection
+            assert connection is not None
+        if self._not_before_s or self._doubts or connection.silence_s:
+            await self._calm(connection, unit, timeout_s if manners.quiet_s is None else manners.quiet_s)
+        reply = await self._answer(connection, request, timeout_s)
+        if manners.pause_s:
+            self._not_before_s = self._monotonic() + manners.pause_s
         if isinstance(reply, Trouble):
             if reply.kind is Kind.SILENT and last:
                 self._fail(unit)
             return reply
-        self._device = Backoff()
+        if self._device.failures:
+            self._device = Backoff()
         code = reply.exception_code if reply.isError() else None
-        if code not in _UNIT_IS_SILENT:
-            self._units.pop(unit, None)
-        elif last:
-            self._fail(unit)
+        if code in _UNIT_IS_SILENT:
+            if last:
+                self._fail(unit)
+        elif unit in self._units:
+            del self._units[unit]
         if reply.function_code & 0x7F != request.function:
             self._doubt(unit)
             return Trouble(Kind.GARBLED, f"answered function {reply.function_code}, asked for function {request.function}")
@@ -270,8 +277,6 @@ class ModbusLink:
             await asyncio.sleep(wait_s)
 
     async def _connect(self, timeout_s: float, manners: Manners) -> Trouble | None:
-        if self._connection is not None and self._connection.is_open:
-            return None
         self._drop()
         if not self._device.may_try(self._monotonic()):
             return Trouble(Kind.UNREACHABLE, f"{self._name} refused {self._device.failures} times in a row, left alone for a moment")
@@ -280,7 +285,8 @@ class ModbusLink:
         except OSError as error:
             self._device = self._device.failed(self._monotonic())
             return Trouble(Kind.UNREACHABLE, f"no connection to {self._name}: {error}")
-        self._not_before_s = max(self._not_before_s, self._monotonic() + manners.settle_s)
+        if manners.settle_s:
+            self._not_before_s = max(self._not_before_s, self._monotonic() + manners.settle_s)
         return None
 
     def _fail(self, unit: int) -> None:
