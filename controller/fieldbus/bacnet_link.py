@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -62,6 +63,11 @@ class _Stack(Application):  # type: ignore[misc]  # the library has no types
 
     on_change: OnChange | None = None
     peer: IPv4Address | None = None
+
+    async def confirmation(self, apdu: Any) -> None:
+        """Takes an answer as the base does; one to a request that has ended already is nothing, the library fails over it."""
+        with contextlib.suppress(asyncio.InvalidStateError):
+            await super().confirmation(apdu)
 
     async def do_ConfirmedCOVNotificationRequest(self, apdu: Any) -> None:  # noqa: N802  # the library's name
         """Takes a change and acknowledges it; one that nobody asked for is refused, so that its sender stops."""

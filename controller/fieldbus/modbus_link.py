@@ -161,12 +161,12 @@ class ModbusLink:
         reply = await self._ask(request, timeout_s, manners, last)
         if isinstance(reply, Trouble):
             return reply
-        found: Sequence[int] = [int(bit) for bit in reply.bits[:count]] if table.of_bits else reply.registers
-        if len(found) != count:
+        found: Sequence[int] = reply.bits if table.of_bits else reply.registers
+        if len(found) != (-(-count // 8) * 8 if table.of_bits else count):  # bits come by the byte
             if found:  # not the end of the table but perhaps the answer to another request
                 self._doubt(request.unit)
-            return Trouble(Kind.HOLE, f"answered with {len(found)} registers, {count} asked for")
-        return found
+            return Trouble(Kind.HOLE, f"answered with {len(found)} {'bits' if table.of_bits else 'registers'}, {count} asked for")
+        return [int(bit) for bit in found[:count]] if table.of_bits else found
 
     async def _write(self, unit: int, table: Table, offset: int, values: Sequence[int], timeout_s: float, manners: Manners) -> Trouble | None:
         def send(client: Client) -> Awaitable[ModbusPDU]:

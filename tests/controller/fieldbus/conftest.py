@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,86 +13,26 @@ import pytest
 import pytest_asyncio
 from asyncua import ua
 from asyncua.server.server import Server
-from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
 
 from controller.fieldbus import Fieldbus
 from controller.fieldbus.memory import MemoryBus
 from controller.fieldbus.modbus import ModbusBus
 from controller.fieldbus.opcua import OpcUaBus
 from plant_models.site.address import parse_modbus_address
-from plant_models.site.codec import decode, encode
+from plant_models.site.codec import encode
 from plant_models.site.points import Point, WriteClass
 from plant_models.site.topology import Device
 from tests.controller.fieldbus.bacnet_server import contract_parts
+from tests.controller.fieldbus.modbus_server import ModbusServer, free_port, on_transport
 from tests.controller.fieldbus.values import MemoryValues
 
 URI = "urn:test:air"
 TIMEOUT_S = 0.6
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 def point(protocol: Literal["modbus", "opcua"], signal: str, address: str, kind: str, scale: float = 1.0, access: Literal["r", "rw"] = "rw") -> Point:
     unit = {"c": "degC", "pct": "%"}.get(signal.split(".")[1].rsplit("_", 1)[-1], "1")
     return Point(signal, protocol, "plc", address, kind, "ABCD", scale, 0.0, unit, access, 30.0, None, None, WriteClass.VOLATILE)
-
-
-@dataclass
-class ModbusServer:
-    """A Modbus TCP device with 200 holding registers in each unit; some offsets may be holes or refuse to be written."""
-
-    units: Sequence[int] = (1,)
-    port: int = 0
-    holes: set[int] = field(default_factory=set)
-    read_only: set[int] = field(default_factory=set)
-    requests: list[tuple[int, int, int]] = field(default_factory=list)  # function, offset, count
-    memory: dict[int, list[int]] = field(default_factory=dict)
-    _server: ModbusTcpServer | None = None
-
-    async def start(self) -> None:
-        devices = []
-        for unit in self.units:
-            values = self.memory.get(unit, [0] * 200)
-            blocks = ([SimData(0, values=[False] * 64, datatype=DataType.BITS)], [SimData(0, values=[False] * 64, datatype=DataType.BITS)])
-            registers = ([SimData(0, values=list(values), datatype=DataType.REGISTERS)], [SimData(0, values=list(values), datatype=DataType.REGISTERS)])
-            devices.append(SimDevice(unit, simdata=(*blocks, *registers), action=self._act))
-        self.port = self.port or free_port()
-        self._server = ModbusTcpServer(devices, address=("127.0.0.1", self.port))
-        await self._server.serve_forever(background=True)
-        self.memory = {unit: self._server.context.devices[unit].block["h"][2] for unit in self.units}
-
-    async def _act(self, function: int, _start: int, offset: int, count: int, _registers: list[int], values: Any) -> ExcCodes | None:
-        if function in (5, 6) and not values:
-            return None  # the server looks at what it has just written
-        self.requests.append((function, offset, count))
-        if any(o in self.holes for o in range(offset, offset + count)):
-            return ExcCodes.ILLEGAL_ADDRESS
-        if values and any(o in self.read_only for o in range(offset, offset + count)):
-            return ExcCodes.ILLEGAL_VALUE
-        return None
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            await self._server.shutdown()
-            self._server = None
-            await asyncio.sleep(0.01)
-
-    def put(self, point: Point, value: float) -> None:
-        self.put_registers(point, encode(point, value))
-
-    def put_registers(self, point: Point, words: Sequence[int]) -> None:
-        at = parse_modbus_address(point.address)
-        self.memory[at.unit][at.offset : at.offset + len(words)] = words
-
-    def get(self, point: Point) -> float | None:
-        at = parse_modbus_address(point.address)
-        return decode(point, self.memory[at.unit][at.offset : at.offset + len(encode(point, 0.0))])
 
 
 @dataclass
@@ -311,13 +251,18 @@ def opcua_points() -> dict[str, Point]:
     return {s: point("opcua", s, f"nsu={URI};s={s}", kind, 0.1 if s == SETPOINT else 1.0) for s, kind in kinds.items()}
 
 
-async def _modbus_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
+async def _modbus_rig(transport: str = "tcp") -> tuple[Rig, Callable[[], Awaitable[None]]]:
     addresses = {TEMPERATURE: "1:40001", SETPOINT: "1:40010", STATE: "1:40012", FAN: "1:40013"}
     kinds = {TEMPERATURE: "float32", SETPOINT: "int16", STATE: "uint16", FAN: "float32"}
     points = {s: point("modbus", s, addresses[s], kinds[s], 0.1 if s == SETPOINT else 1.0) for s in addresses}
-    server = ModbusServer()
+    stack = AsyncExitStack()
+    server, device, folder = await on_transport(transport, stack)
     await server.start()
-    bus = ModbusBus(Device("modbus", port=server.port), 5.0, 5.0)
+    bus = ModbusBus(device, 5.0, 5.0, directory=folder)
+
+    async def shutdown() -> None:
+        await server.stop()
+        await stack.aclose()
 
     def offsets(signal: str) -> set[int]:
         offset = parse_modbus_address(points[signal].address).offset
@@ -335,7 +280,7 @@ async def _modbus_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
     async def refuse(signal: str) -> None:
         server.read_only |= offsets(signal)
 
-    return Rig(bus, points, put, get, kill, refuse, server.stop, server.start), server.stop
+    return Rig(bus, points, put, get, kill, refuse, server.stop, server.start), shutdown
 
 
 async def _opcua_rig(server_of: Callable[[Sequence[Point]], Awaitable[OpcUaServer]]) -> tuple[Rig, Callable[[], Awaitable[None]]]:
@@ -388,11 +333,12 @@ async def _memory_rig() -> tuple[Rig, Callable[[], Awaitable[None]]]:
     return Rig(bus, points, put, get, kill, refuse, stop, start), stop
 
 
-@pytest_asyncio.fixture(params=["modbus", "opcua", "bacnet", "memory"], loop_scope="module")
+@pytest_asyncio.fixture(params=["modbus", "modbus rtu", "modbus rtu-over-tcp", "modbus tls", "opcua", "bacnet", "memory"], loop_scope="module")
 async def rig(request: pytest.FixtureRequest, opcua_server_of: Callable[[Sequence[Point]], Awaitable[OpcUaServer]]) -> AsyncIterator[Rig]:
     """A device of each protocol in turn, running; the bus is not open yet."""
-    made = {"modbus": _modbus_rig, "memory": _memory_rig, "bacnet": _bacnet_rig, "opcua": lambda: _opcua_rig(opcua_server_of)}
-    built, shutdown = await made[request.param]()
+    protocol, _, transport = request.param.partition(" ")
+    made = {"modbus": lambda: _modbus_rig(transport), "memory": _memory_rig, "bacnet": _bacnet_rig, "opcua": lambda: _opcua_rig(opcua_server_of)}
+    built, shutdown = await made[protocol]()
     yield built
     await built.bus.close()
     await shutdown()

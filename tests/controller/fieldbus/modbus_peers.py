@@ -9,8 +9,8 @@ import os
 import ssl
 import struct
 import tty
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -205,3 +205,25 @@ def server_context(authority: Authority, pair: tuple[Path, Path], newest: bool =
 
 def with_keys(device: Device, **keys: object) -> Device:
     return replace(device, **keys)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def null_modem() -> AsyncIterator[tuple[Path, Path]]:
+    """Two serial ports, each the far end of the other."""
+    loop = asyncio.get_running_loop()
+    pairs = [os.openpty() for _ in range(2)]
+    for near, far in pairs:
+        tty.setraw(far)
+        os.set_blocking(near, False)
+
+    def pump(source: int, target: int) -> None:
+        with suppress(OSError):
+            os.write(target, os.read(source, 4096))
+
+    for (source, _), (target, _) in (pairs, pairs[::-1]):
+        loop.add_reader(source, pump, source, target)
+    yield Path(os.ttyname(pairs[0][1])), Path(os.ttyname(pairs[1][1]))
+    for pair in pairs:
+        loop.remove_reader(pair[0])
+        for fd in pair:
+            os.close(fd)

@@ -1,4 +1,4 @@
-"""What every fieldbus must do, whatever its protocol: the same tests against Modbus TCP, OPC UA, BACnet/IP and the bus in memory."""
+"""What every fieldbus must do, whatever its protocol: the same tests against Modbus on each transport, OPC UA, BACnet/IP and the bus in memory."""
 
 from __future__ import annotations
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import struct
 import subprocess
-import tty
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from plant_models.site.links import Serial
 from plant_models.site.topology import Device
 from safety.records import Outcome, Status
 from tests.controller.fieldbus.conftest import free_port
-from tests.controller.fieldbus.modbus_peers import point
+from tests.controller.fieldbus.modbus_peers import null_modem, point
 
 SOURCE = Path(__file__).with_name("libmodbus_peer.c")
 TIMEOUT_S = 5.0
@@ -60,28 +58,6 @@ async def process(*command: str) -> AsyncIterator[None]:
     finally:
         child.kill()
         await child.communicate()
-
-
-@asynccontextmanager
-async def null_modem() -> AsyncIterator[tuple[Path, Path]]:
-    """Two serial ports, each the far end of the other."""
-    loop = asyncio.get_running_loop()
-    pairs = [os.openpty() for _ in range(2)]
-    for near, far in pairs:
-        tty.setraw(far)
-        os.set_blocking(near, False)
-
-    def pump(source: int, target: int) -> None:
-        with suppress(OSError):
-            os.write(target, os.read(source, 4096))
-
-    for (source, _), (target, _) in (pairs, pairs[::-1]):
-        loop.add_reader(source, pump, source, target)
-    yield Path(os.ttyname(pairs[0][1])), Path(os.ttyname(pairs[1][1]))
-    for pair in pairs:
-        loop.remove_reader(pair[0])
-        for fd in pair:
-            os.close(fd)
 
 
 @asynccontextmanager
