@@ -16,7 +16,19 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 PLAIN_EVERY_S: Final = 3600.0  # of plant time
-MACHINES: Final = ("chillers", "chw_pumps", "cw_pumps", "economiser_pumps", "towers", "dry_coolers", "crah_fans", "cdu_pumps", "humidity", "heaters")
+MACHINES: Final = (
+    "chillers",
+    "chw_pumps",
+    "cw_pumps",
+    "economiser_pumps",
+    "towers",
+    "dry_coolers",
+    "fws_pumps",
+    "crah_fans",
+    "cdu_pumps",
+    "humidity",
+    "heaters",
+)
 SUMS: Final = ("cooling_total", "electrical_losses", "server_fans", "it_without_fans", "facility_total")
 
 

@@ -1,4 +1,4 @@
-"""Guideline 36 resets of the five setpoints as pure functions: the daemon's fallback and the policy ``g36``; and the constants of policy ``fixed``.
+"""Guideline 36 resets as pure functions: the daemon's fallback and the policy ``g36``; and the constants of policy ``fixed``.
 
 Sequences are not here: staging, pumps and economiser belong to the BAS.
 """
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from plant_models.reset_liquid import LoopMemory, liquid_setpoints, loop_memory
 from plant_models.site.topology import Chiller, Hall, Plant, SetpointRange, Site
 from safety.signals import MachineState
 
@@ -86,6 +87,7 @@ class ResetMemory:
 
     plants: Mapping[str, PlantMemory] = field(default_factory=dict)
     halls: Mapping[str, HallMemory] = field(default_factory=dict)
+    loops: Mapping[str, LoopMemory] = field(default_factory=dict)
 
 
 def reset(site: Site, memory: ResetMemory, measured: Mapping[str, float], at_s: float, tuning: Tuning = G36) -> tuple[dict[str, float], ResetMemory]:
@@ -108,7 +110,8 @@ def reset(site: Site, memory: ResetMemory, measured: Mapping[str, float], at_s: 
     for hall in site.hall:
         setpoints[f"{hall.name}.crah_supply_setpoint_c"] = halls[hall.name].supply_c
         setpoints[f"{hall.name}.crah_fan_setpoint_pct"] = halls[hall.name].fan_pct
-    return _within(site, setpoints), ResetMemory(plants, halls)
+    loops = {loop.name: loop_memory(site, loop, memory.loops.get(loop.name), measured, at_s) for loop in site.facility_loop}
+    return _within(site, setpoints | liquid_setpoints(site, loops)), ResetMemory(plants, halls, loops)
 
 
 def fixed(site: Site, measured: Mapping[str, float]) -> dict[str, float]:

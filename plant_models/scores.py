@@ -16,12 +16,13 @@ _RISE_15MIN_K: Final = 5.0  # ASHRAE TC 9.9 2021
 _DEWPOINT_MAX_C: Final = 15.0  # ASHRAE TC 9.9 2021
 _RH_MAX_PCT: Final = 60.0  # ASHRAE TC 9.9 2021
 _DEWPOINT_MARGIN_K: Final = 2.0  # engineering value: supply air over the dew point
+_TCS_DEWPOINT_MARGIN_K: Final = 2.0  # ASHRAE TC 9.9, liquid cooling: technology water over the dew point
 _STARTS_PER_HOUR: Final = 3  # chiller makers
 _START_TO_START_S: Final = 900.0  # chiller makers: 15-20 min
 _STARTING_S: Final = 600.0  # Guideline 36-2021 5.20.12.2: lift is not judged in a machine's first 10 min
 _KW_PER_TON: Final = 3.51685
 _RATE_GRID_S: Final = 60.0
-_PLANT: Final = ("chillers", "chw_pumps", "cw_pumps", "economiser_pumps", "towers", "dry_coolers")
+_PLANT: Final = ("chillers", "chw_pumps", "cw_pumps", "economiser_pumps", "towers", "dry_coolers", "fws_pumps")
 _COOLING: Final = (*_PLANT, "crah_fans", "cdu_pumps", "humidity", "heaters")
 _OTHERS: Final = ("electrical_losses", "server_fans", "it_without_fans")
 VIOLATIONS: Final = (
@@ -31,6 +32,7 @@ VIOLATIONS: Final = (
     "inlet_rate_events",
     "air_dew_point_minutes",
     "tcs_dew_point_minutes",
+    "tcs_over_class_minutes",
     "humidity_minutes",
     "min_flow_minutes",
     "lift_minutes",
@@ -122,6 +124,7 @@ class Scores:
         self._carbon_kg += used_kwh * self._tariff.carbon_kg_per_kwh(now.at_s)
         for hall in self._site.hall:
             self._air(hall, now, minutes)
+            self._liquid(hall, now, minutes)
         for chiller in self._site.chiller:
             self._chiller(chiller, now, minutes)
         self._last = now
@@ -175,6 +178,13 @@ class Scores:
         dewpoint_max_c = _DEWPOINT_MAX_C if limits.dewpoint_max_c is None else limits.dewpoint_max_c
         self._add("air_dew_point_minutes", minutes * (now.values[f"{hall.name}.crah_supply_temp_c"] < dewpoint_c + margin_k))
         self._add("humidity_minutes", minutes * (dewpoint_c > dewpoint_max_c or rh_pct > _RH_MAX_PCT))
+
+    def _liquid(self, hall: Hall, now: TrueValues, minutes: float) -> None:
+        if hall.liquid is None:
+            return
+        supply_c = now.values[f"{hall.name}.tcs_supply_temp_c"]
+        self._add("tcs_dew_point_minutes", minutes * (supply_c < now.values[f"{hall.name}.room_dewpoint_c"] + _TCS_DEWPOINT_MARGIN_K))
+        self._add("tcs_over_class_minutes", minutes * (supply_c > hall.liquid.tcs_max_c))
 
     def _chiller(self, chiller: Chiller, now: TrueValues, minutes: float) -> None:
         machine = self._machines[chiller.name]

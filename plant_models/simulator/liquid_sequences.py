@@ -138,27 +138,31 @@ class LoopSequences:
         return states | ({f"{self._group.name}.running_count": float(self.pumps.count)} if self._group else {})
 
     def _switch_fans(self, now_s: float, supply_c: float | None, speed_pct: float | None, fws_c: float) -> None:
-        """Stops fans that run at their least and still cool too much, and starts them when the water is warm again; blind, they run."""
+        """Stops the fans of the last cooler that run at their least and still cool too much, and starts them when the water is warm again; blind, they run."""
         if supply_c is None:
             self._fans_on = True
         elif self._fans_on:
-            slowest = speed_pct is not None and speed_pct <= 100.0 * self._least + 1.0
-            if self._slow.for_at_least(_FANS_OFF_S, slowest and supply_c < fws_c - _FANS_BAND_K, now_s):
+            last = self.coolers <= 1 and self._slowest(speed_pct)
+            if self._slow.for_at_least(_FANS_OFF_S, last and supply_c < fws_c - _FANS_BAND_K, now_s):
                 self._fans_on, self._fans_off_at_s = False, now_s
                 self._slow.reset()
         elif now_s - self._fans_off_at_s >= _FANS_MIN_OFF_S and supply_c > fws_c + _FANS_BAND_K:
             self._fans_on = True
 
     def _stage_coolers(self, now_s: float, supply_c: float | None, speed_pct: float | None, fws_c: float) -> None:
-        """Gives water to another cooler when fans run fast, takes one's when none of them turns and the water is still too cold."""
+        """Gives water to another cooler when fans run fast, takes one's when they run at their least and the water is still too cold."""
         fast = self._fans_on and (speed_pct is None or speed_pct > _COOLER_UP_PCT)
-        cold = not self._fans_on and supply_c is not None and supply_c < fws_c
+        cold = self._slowest(speed_pct) and supply_c is not None and supply_c < fws_c - _FANS_BAND_K
         if self._up.for_at_least(_STAGE_S, fast, now_s) and self.coolers < len(self._coolers):
             self.coolers += 1
             self._up.reset()
         elif self._down.for_at_least(_STAGE_S, cold, now_s) and self.coolers > 1:
             self.coolers -= 1
             self._down.reset()
+
+    def _slowest(self, speed_pct: float | None) -> bool:
+        """Returns whether the fans can do no less, as far as is known."""
+        return speed_pct is not None and speed_pct <= 100.0 * self._least + 1.0
 
     def _wet_pads(self, now_s: float, drybulb_c: float | None, speed_pct: float | None) -> None:
         """Wets pads above a dry bulb while fans work hard, and dries them below."""

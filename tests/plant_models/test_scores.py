@@ -221,3 +221,13 @@ def test_one_look_is_no_score(site: Site) -> None:
 def test_sites_without_halls_or_chillers_are_scored(site: Site) -> None:
     bare = replace(site, hall=(), chiller=(), tower=(), economiser=())
     assert hour(bare)["energy_kwh"]["facility_total"] == pytest.approx(4650.0)
+
+
+def test_technology_water_is_judged_by_the_dew_point_and_by_its_class() -> None:
+    site_b = load_site(ROOT / "config/reference-b", {}).site
+    rows = {f"hall-b-r{i:02d}.rack_inlet_c": 24.0 for i in range(1, 7)}
+    calm = rows | {"hall-b.room_dewpoint_c": 10.0, "hall-b.room_rh_pct": 45.0, "hall-b.crah_supply_temp_c": 21.0, "hall-b.tcs_supply_temp_c": 40.0}
+    assert violations(site_b, calm) == {}
+    assert violations(site_b, calm | {"hall-b.tcs_supply_temp_c": 11.9}) == {"tcs_dew_point_minutes": pytest.approx(60.0)}
+    assert violations(site_b, calm | {"hall-b.tcs_supply_temp_c": 45.1}) == {"tcs_over_class_minutes": pytest.approx(60.0)}
+    assert violations(site_b, calm | {"hall-b.tcs_supply_temp_c": 44.9}) == {}
