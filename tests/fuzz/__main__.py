@@ -65,7 +65,7 @@ def judged(seed: int, first: int, end: int, counted: Counter[str] | None = None)
     for case in range(first, end):
         rng = Random(f"{seed} {case}")
         now = situation(rng)
-        seen = Seen(now.measured, now.in_force, now.inlets, now.elapsed_s)
+        seen = Seen(now.measured, now.in_force, now.inlets, now.elapsed_s, now.frozen, now.confidence)
         for turn in range(A_SITUATION):
             asked = proposal(rng, now)
             verdict = judge(asked, now, LIMITS)

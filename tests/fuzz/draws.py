@@ -6,8 +6,8 @@ import math
 from random import Random
 from typing import Any, Final
 
-from safety.records import InletTrend, Situation
-from tests.fuzz.site import ALLOWED, ROWS, SIGNALS
+from safety.records import InletTrend, Run, Situation
+from tests.fuzz.site import ALLOWED, CHILLERS, ROWS, SIGNALS
 
 STRANGE: Final[tuple[Any, ...]] = (math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, 10**400, -(10**400), True, False, None, "12", "", [], {}, 1j, -0.0, 0)
 UNKNOWN_NAMES: Final = (
@@ -31,6 +31,10 @@ AROUND: Final = {
     "evaporator_flow_kgs": (0.0, 60.0),
     "basin_temp_c": (2.0, 30.0),
     "oa_wetbulb_c": (-10.0, 28.0),
+    "tcs_supply_temp_c": (20.0, 36.0),
+    "it_power_cap_kw": (0.0, 2500.0),
+    "it_load_kw": (0.0, 1500.0),
+    "filter_dp_kpa": (10.0, 70.0),
 }
 """Where measurements lie, by quantity."""
 
@@ -62,6 +66,9 @@ def situation(rng: Random) -> Situation:
         in_force={name: value for name in ALLOWED if (value := _held(rng, name)) is not None},
         writable=frozenset(ALLOWED) if rng.random() < 0.7 else frozenset(rng.sample((*ALLOWED, *UNKNOWN_NAMES), rng.randint(0, 8))),
         inlets={hall: _trend(rng, calm) for hall in ROWS if rng.random() < 0.95},
+        frozen=frozenset(rng.sample(tuple(ALLOWED), 3)) if rng.random() < 0.1 else frozenset(),
+        confidence=rng.choice((0.0, 0.5, rng.choice(STRANGE))) if rng.random() < 0.1 else 1.0,
+        runs={chiller: _run(rng) for chiller in CHILLERS if rng.random() < 0.9},
     )
 
 
@@ -72,6 +79,8 @@ def _measured(rng: Random, signal: str, calm: bool, at_rest: bool) -> Any:
         return rng.choice(STRANGE)
     if dice < 0.05:
         return None
+    if quantity == "leak_state":
+        return rng.choice((0.0, 0.0, 0.0, 0.0, 1.0))
     if quantity == "machine_state":
         return rng.choice(AT_REST if at_rest else (0.0, 1.0, 2.0, 2.0, 2.0, 3.0, 4.0, 5.0, 9.0))
     if calm and quantity in CALM:
@@ -81,6 +90,11 @@ def _measured(rng: Random, signal: str, calm: bool, at_rest: bool) -> Any:
     return rng.uniform(*AROUND[quantity])
 
 
+def _run(rng: Random) -> Run:
+    """Returns what a machine did: times are before 0 and before 1.7e9 alike."""
+    return Run(rng.random() < 0.5, rng.choice((None, -100.0, -1000.0, 1.7e9 - 100.0, math.nan)), (-1100.0, -3000.0)[: rng.randint(0, 2)])
+
+
 def _held(rng: Random, name: str) -> Any:
     low, high = ALLOWED[name].low, ALLOWED[name].high
     dice = rng.random()
@@ -88,6 +102,8 @@ def _held(rng: Random, name: str) -> Any:
         return rng.choice((None, rng.choice(STRANGE)))
     if dice < 0.15:
         return rng.uniform(low - 5.0, high + 5.0)
+    if ALLOWED[name].whole:
+        return float(rng.randint(int(low), int(high)))
     return rng.choice((low, high)) if dice < 0.2 else rng.uniform(low, high)
 
 

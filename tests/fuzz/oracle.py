@@ -34,7 +34,7 @@ class At:
     @property
     def down(self) -> float:
         """Returns the longest step down."""
-        return self.allowed.down * self.seen.minutes
+        return math.inf if self.allowed.down == math.inf else self.allowed.down * self.seen.minutes
 
     @property
     def up(self) -> float:
@@ -71,8 +71,10 @@ class At:
         """Returns what machines and electronics do not stand less of, without the lift."""
         if self.sets("tcs_setpoint_c"):
             dewpoints_c = [self.seen.of(f"{hall}.room_dewpoint_c") for hall in site.ROWS]
-            blind = [self.held] if None in dewpoints_c else []
+            blind = [self.held] if None in dewpoints_c or (self.name.startswith("hall-a.") and self.seen.cdu_alarm) else []
             return max(*(value + site.DEWPOINT_MARGIN_K for value in dewpoints_c if value is not None), *blind, -math.inf, -math.inf)
+        if self.sets("tcs_dp_setpoint_kpa"):
+            return max(self.seen.rack_kpa, self.held if self.seen.cdu_alarm else -math.inf)
         if self.sets("chws_setpoint_c"):
             return max((self.seen.evaporator_floor_c(chiller, self.held) for chiller in self.running), default=-math.inf)
         if self.sets("cws_setpoint_c") and self.seen.cold_basin(self.name.partition(".")[0]):
@@ -96,6 +98,8 @@ def within_the_range(at: At) -> str:
     low = 0.0 if a.off else a.low
     if a.off and 0.0 < at.value < a.low:
         return "is neither off nor at least the floor"
+    if a.band[0] < at.value < a.band[1] or (a.whole and at.value != round(at.value)):
+        return "is not what a machine can have"
     within = min(low, at.held + at.up) <= at.value <= max(a.high, at.held - at.down)
     return "" if within else f"is outside {low} .. {a.high} and not on its way back"
 
@@ -136,12 +140,12 @@ def no_warmer_where_it_is_humid(at: At) -> str:
 def no_colder_where_it_cools_too_fast(at: At) -> str:
     """Only a hot room, the way back, and the lift of running machines ask for more."""
     more = (at.value - at.held) * at.allowed.cooler > NOISE
-    excused = at.hot or at.way_back or at.running or _off_gap(at)
+    excused = at.hot or at.way_back or at.running or at.value <= at.floor + NOISE or _off_gap(at)
     return f"cools more than {at.held} in a room that cools too fast" if more and not excused and any(at.seen.falling(h) for h in at.halls) else ""
 
 
 def above_the_dew_point(at: At) -> str:
-    """Only a hot room, a room that may not be cooled less, the rate and the range come before the dew point; and the lift for water."""
+    """Only a hot room, one that may not be cooled less, a lost reading, the rate and the range come before the dew point; and the lift for water."""
     halls = [hall for hall in at.halls if at.sets("crah_supply_setpoint_c") or (at.sets("chws_setpoint_c") and hall in site.DRY_COILS)]
     if at.hot or at.running or not halls:
         return ""
@@ -149,7 +153,7 @@ def above_the_dew_point(at: At) -> str:
     if any(at.seen.of(f"{hall}.room_dewpoint_c") is None for hall in halls):
         lowest = max(lowest, at.held)
     lowest = min(lowest, at.held + at.up, at.allowed.high)
-    if any(at.seen.rising(hall) or at.seen.blind(hall) for hall in at.halls):
+    if at.name in at.seen.frozen or any(at.seen.rising(hall) or at.seen.blind(hall) for hall in at.halls):
         lowest = min(lowest, at.held)
     return "" if at.value >= lowest - NOISE else f"is below {lowest}, which the dew point asks for"
 
@@ -185,6 +189,59 @@ def condenser_water_keeps_the_minimum_lift(at: At) -> str:
     return ""
 
 
+def no_alarmed_cdu_is_touched(at: At) -> str:
+    """Only its floor and the way back move a setpoint whose CDU has an alarm."""
+    if not (at.name.startswith("hall-a.tcs_") and at.seen.cdu_alarm) or at.way_back or at.value == at.held:
+        return ""
+    return "" if at.held < at.value <= at.floor + NOISE else f"moves from {at.held} in an alarm"
+
+
+def no_less_cooling_of_water_beyond_its_class(at: At) -> str:
+    """Only its floor and the way back take cooling from water that is beyond its class, or may be."""
+    supply_c = at.seen.of("hall-a.tcs_supply_temp_c")
+    if not at.name.startswith("hall-a.tcs_") or at.way_back or at.value <= at.floor + NOISE or (supply_c is not None and supply_c <= site.TCS_MAX_C):
+        return ""
+    return f"cools less than {at.held}, and the water is beyond its class" if (at.value - at.held) * at.allowed.cooler < -NOISE else ""
+
+
+def never_wetted_and_dried_together(at: At) -> str:
+    """What is too close already comes no closer."""
+    pairs = {"humidify_setpoint_c": ("dehumidify_setpoint_c", 1), "dehumidify_setpoint_c": ("humidify_setpoint_c", -1)}
+    equipment, _, quantity = at.name.partition(".")
+    other, sign = pairs.get(quantity, ("", 0))
+    across = number(at.seen.in_force.get(f"{equipment}.{other}"))
+    if across is None or at.way_back:
+        return ""
+    after = (at.permitted.get(f"{equipment}.{other}", across) - at.value) * sign
+    return "" if after >= min(site.GAP_K, (across - at.held) * sign) - NOISE or not _in_range(f"{equipment}.{other}", across) else "crosses the other"
+
+
+def one_stage_at_a_time(at: At) -> str:
+    """Only an overheated room, and the way back, ask for more; none while a machine moves."""
+    if not at.sets("running_setpoint_count") or at.way_back or at.held != round(at.held) or any(at.seen.overheated(hall) for hall in at.halls):
+        return ""
+    most = 0.0 if at.seen.changing(at.name.partition(".")[0]) else 1.0
+    return "" if abs(at.value - at.held) <= most else f"changes by more than {most:g} from {at.held}"
+
+
+def no_further_than_it_is_trusted(at: At) -> str:
+    """A step towards less cooling is cut by the doubt; what dew points, machines and the range ask for is no step of the proposer."""
+    less = (at.held - at.value) * at.allowed.cooler
+    step = at.seen.trust * (at.down if at.allowed.cooler > 0 else at.up) if at.seen.trust else 0.0
+    excused = at.way_back or at.value <= max(at.floor, dewpoint_floor_c(at)) + NOISE or at.running or at.sets("running_setpoint_count") or _off_gap(at)
+    return f"cools less than {at.held} by more than trusted" if less > step + NOISE and at.seen.trust < 1.0 and not excused else ""
+
+
+def what_is_frozen_stays(at: At) -> str:
+    """Only a hot room, machines and the way back move what depends on a lost reading."""
+    excused = at.hot or at.way_back or at.value <= at.floor + NOISE or at.running or _off_gap(at) or at.allowed.whole
+    return f"moves from {at.held} though a reading is lost" if at.name in at.seen.frozen and abs(at.value - at.held) > NOISE and not excused else ""
+
+
+def _in_range(name: str, value: float) -> bool:
+    return site.ALLOWED[name].low <= value <= site.ALLOWED[name].high
+
+
 Claim = Callable[[At], str]
 CLAIMS: Final[tuple[Claim, ...]] = (
     within_the_range,
@@ -195,6 +252,12 @@ CLAIMS: Final[tuple[Claim, ...]] = (
     above_the_dew_point,
     onto_the_machines_floor,
     condenser_water_keeps_the_minimum_lift,
+    no_alarmed_cdu_is_touched,
+    no_less_cooling_of_water_beyond_its_class,
+    never_wetted_and_dried_together,
+    one_stage_at_a_time,
+    no_further_than_it_is_trusted,
+    what_is_frozen_stays,
 )
 
 
@@ -240,9 +303,11 @@ def _nothing_before_the_room(name: str, seen: Seen) -> bool:
     at_rest = not any(seen.compressor(chiller) for chiller, where in site.CHILLERS.items() if where == plant)
     if quantity in ("chws_setpoint_c", "cws_setpoint_c"):
         return at_rest and not (quantity == "cws_setpoint_c" and seen.cold_basin(plant))
-    return quantity != "tcs_setpoint_c"
+    return site.ALLOWED[name].cooler != 0 and "tcs_" not in quantity
 
 
 def _off_gap(at: At) -> bool:
-    """Returns whether what is in force is in the gap between off and the floor, where nothing may stay."""
-    return at.allowed.off and 0.0 < at.held < at.allowed.low
+    """Returns whether what is in force is where nothing may stay: between off and the floor, in a band, between whole numbers."""
+    low, high = at.allowed.band
+    between = at.allowed.off and 0.0 < at.held < at.allowed.low
+    return between or low < at.held < high or (at.allowed.whole and at.held != round(at.held))

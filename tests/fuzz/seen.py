@@ -28,6 +28,8 @@ class Seen:
     in_force: Mapping[str, Any]
     inlets: Mapping[str, Any]
     elapsed_s: Any
+    frozen: frozenset[str] = frozenset()
+    confidence: Any = 1.0
 
     def of(self, signal: str) -> float | None:
         """Returns a measurement."""
@@ -105,3 +107,26 @@ class Seen:
         if leaving_c is None:
             return max(floor_c, site.BLIND_COLDEST_C if held is None else min(held, site.BLIND_COLDEST_C))
         return floor_c if leaving_c >= site.NEAR_CUT_OUT_C or held is None else max(floor_c, held)
+
+    @property
+    def trust(self) -> float:
+        """Returns how much of a step towards less cooling the proposer is trusted with."""
+        share = number(self.confidence)
+        return 0.0 if share is None else max(0.0, min(share, 1.0))
+
+    @property
+    def cdu_alarm(self) -> bool:
+        """Returns whether an alarm of the CDU stands or its filter is clogged, or may be."""
+        lost_kpa = self.of(site.FILTER)
+        return self.of(site.ALARM) != 0.0 or lost_kpa is None or lost_kpa > site.FILTER_MOST_KPA
+
+    @property
+    def rack_kpa(self) -> float:
+        """Returns the pressure that racks need for the power that they may draw."""
+        cap_kw = self.of("hall-a.it_power_cap_kw")
+        share = 1.0 if cap_kw is None else max(site.LEAST_SHARE, min(cap_kw / site.RACKS_KW, 1.0))
+        return site.RACK_KPA * share**site.LOSS_EXPONENT
+
+    def changing(self, plant: str) -> bool:
+        """Returns whether any machine of a plant starts or stops, or may."""
+        return any(self.of(f"{chiller}.machine_state") in (None, 1.0, 3.0) for chiller, where in site.CHILLERS.items() if where == plant)

@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from safety.limits import ChillerLimits, HallLimits, Limits, PlantLimits, SetpointLimits
+from safety.limits import ChillerLimits, HallLimits, Limits, LiquidLimits, PlantLimits, SetpointLimits
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """What one setpoint may be: the site's range, the longest steps down and up a minute, the sign that cools more (0: none), whether 0 means off."""
+    """What one setpoint may be: the site's range, the longest steps down and up a minute, the sign that cools more (0: none), whether 0 means off,
+    a locked-out band, and whether only whole numbers are.
+    """
 
     low: float
     high: float
@@ -19,6 +21,8 @@ class Allowed:
     up: float
     cooler: int
     off: bool = False
+    band: tuple[float, float] = (0.0, 0.0)
+    whole: bool = False
 
 
 INF: Final = math.inf
@@ -28,10 +32,15 @@ ALLOWED: Final = {
     "plant.cws_setpoint_c": Allowed(15.0, 30.0, 0.5, 0.5, -1),
     "plant-b.chws_setpoint_c": Allowed(5.5, 20.0, 0.25, 0.1, -1),
     "hall-a.crah_supply_setpoint_c": Allowed(16.0, 26.0, 0.33, 0.2, -1),
-    "hall-a.crah_fan_setpoint_pct": Allowed(30.0, 100.0, 5.0, INF, 1),
+    "hall-a.crah_fan_setpoint_pct": Allowed(30.0, 100.0, 5.0, INF, 1, band=(45.0, 55.0)),
     "hall-b.crah_supply_setpoint_c": Allowed(15.0, 27.0, 0.3, 0.15, -1),
     "hall-b.crah_fan_setpoint_pct": Allowed(35.0, 95.0, 4.0, INF, 1, off=True),
+    "hall-a.humidify_setpoint_c": Allowed(-9.0, 12.0, 0.1, 0.1, 0),
+    "hall-a.dehumidify_setpoint_c": Allowed(-5.0, 15.0, 0.1, 0.1, 0),
+    "hall-a.tcs_setpoint_c": Allowed(18.0, 36.0, 1.0, 0.5, -1),
+    "hall-a.tcs_dp_setpoint_kpa": Allowed(30.0, 300.0, 20.0, 60.0, 1),
     "cdu-1.tcs_setpoint_c": Allowed(18.0, 40.0, 1.0, 1.0, -1),
+    "plant-b.running_setpoint_count": Allowed(0.0, 3.0, INF, INF, 1, whole=True),
 }
 """The declared setpoints; the ranges are narrower than the envelope's own."""
 
@@ -57,18 +66,35 @@ BASINS: Final = {"plant": ("ct-1", "ct-2")}
 BASIN_MIN_C: Final = 7.0
 DRY_COILS: Final = ("hall-b",)
 
+GAP_K: Final = 2.0  # between humidifying and dehumidifying
+TCS_MAX_C: Final = 32.0
+RACKS_KW, RACK_KPA, LEAST_SHARE, LOSS_EXPONENT = 2000.0, 200.0, 0.4, 1.85
+ALARM, FILTER, FILTER_MOST_KPA = "cdu-9.leak_state", "cdu-9.filter_dp_kpa", 60.0
+
 LIMITS: Final = Limits(
-    setpoints={name: SetpointLimits(a.low, a.high, None if a.up == INF else a.up, None if a.down == INF else a.down, a.off) for name, a in ALLOWED.items()},
+    setpoints={
+        name: SetpointLimits(
+            low=a.low,
+            high=a.high,
+            raise_per_min=None if a.up == INF else a.up,
+            lower_per_min=None if a.down == INF else a.down,
+            off_allowed=a.off,
+            bands=(a.band,) if a.band[1] else (),
+            whole=a.whole,
+        )
+        for name, a in ALLOWED.items()
+    },
     chillers=(
         ChillerLimits("ch-1", "plant", 8.0, 25.0, 20.0),
         ChillerLimits("ch-2", "plant", 6.0, 30.0, 30.0, chws_min_c=9.0),
-        ChillerLimits("ch-3", "plant-b", 9.0, 24.0, 15.0),
+        ChillerLimits("ch-3", "plant-b", 9.0, 24.0, 15.0, capacity_kw=1000.0),
     ),
     halls=(
         HallLimits("hall-a", "plant", ROWS["hall-a"]),
         HallLimits("hall-b", None, ROWS["hall-b"], inlet_allowable_c=35.0, inlet_rate_k_per_h=5.0, dry_coil=True),
     ),
     plants=(PlantLimits("plant", ("ct-1", "ct-2")), PlantLimits("plant-b")),
+    liquids=(LiquidLimits("hall-a", TCS_MAX_C, RACKS_KW, RACK_KPA, LEAST_SHARE, alarms=(ALARM,), filters_kpa={FILTER: FILTER_MOST_KPA}),),
 )
 """The same site as the envelope takes it."""
 
@@ -79,5 +105,10 @@ SIGNALS: Final = (
     *(f"{plant}.{quantity}" for plant in ("plant", "plant-b") for quantity in ("chws_temp_c", "cws_temp_c")),
     *(f"{basin}.basin_temp_c" for basins in BASINS.values() for basin in basins),
     "weather.oa_wetbulb_c",
+    "hall-a.tcs_supply_temp_c",
+    "hall-a.it_power_cap_kw",
+    "hall-b.it_load_kw",
+    ALARM,
+    FILTER,
 )
 """What is measured."""

@@ -11,7 +11,7 @@ from tests.fuzz.__main__ import fuzz
 from tests.fuzz.draws import proposal, situation
 from tests.fuzz.oracle import CLAIMS, At, escapes
 from tests.fuzz.seen import Seen, number
-from tests.fuzz.site import ALLOWED, LIMITS
+from tests.fuzz.site import ALLOWED, INF, LIMITS
 
 
 def test_none_of_ten_thousand_proposals_escapes():
@@ -24,7 +24,8 @@ def test_none_of_ten_thousand_proposals_escapes():
 def test_the_site_is_what_was_written_twice():
     for name, allowed in ALLOWED.items():
         limits = LIMITS.setpoints[name]
-        assert (limits.low, limits.high, limits.lower_per_min, limits.off_allowed) == (allowed.low, allowed.high, allowed.down, allowed.off)
+        assert (limits.low, limits.high, limits.off_allowed, limits.whole) == (allowed.low, allowed.high, allowed.off, allowed.whole)
+        assert (limits.lower_per_min or INF, limits.raise_per_min or INF) == (allowed.down, allowed.up)
 
 
 def test_every_claim_catches_an_envelope_that_lets_everything_through():
@@ -32,7 +33,7 @@ def test_every_claim_catches_an_envelope_that_lets_everything_through():
     for case in range(300):
         rng = Random(f"0 {case}")
         now = situation(rng)
-        seen = Seen(now.measured, now.in_force, now.inlets, now.elapsed_s)
+        seen = Seen(now.measured, now.in_force, now.inlets, now.elapsed_s, now.frozen, now.confidence)
         through = {name: value for name, asked in proposal(rng, now).items() if name in ALLOWED and (value := number(asked)) is not None}
         for name, value in through.items():
             if (held := number(now.in_force.get(name))) is not None:
