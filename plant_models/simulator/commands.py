@@ -19,6 +19,8 @@ class PlantCommands:
     chiller_limit         (n_chiller,) demand limit, share of capacity, 0.4 .. 1
     chws_setpoint_c       chilled water supply setpoint in use [degC]
     chw_pump_count        chilled-water pumps running
+    chw_primary_count     primary pumps running, of a primary/secondary plant
+    tank_share            wanted position of the tank's valves, 1 charging .. -1 giving
     chw_dp_setpoint_kpa   differential pressure setpoint in use [kPa]
     chw_flow_min_kgs      minimum evaporator flow that the bypass holds [kg/s]
     cw_pump_count         condenser-water pumps running
@@ -48,6 +50,8 @@ class PlantCommands:
     condenser_throttle: float
     basin_heaters: float
     economiser: float
+    chw_primary_count: float = 0.0
+    tank_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

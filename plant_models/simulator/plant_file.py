@@ -36,6 +36,7 @@ class WaterTruth:
     condenser_pipe_s: Annotated[float, Field(ge=10, le=600)] = 45.0  # volume of the condenser return over design flow
     chw_pump_head_kpa: Positive = 250.0
     chw_pump_efficiency: Annotated[float, Field(gt=0.2, le=0.9)] = 0.72
+    primary_pump_head_kpa: Positive = 110.0  # chillers and headers alone; only where the plant has primary pumps
     chw_pipe_kpa: Positive = 40.0  # at design flow, between plant and remote sensor
     evaporator_kpa: Positive = 60.0
     cw_pump_head_kpa: Positive = 220.0
@@ -94,6 +95,17 @@ class EconomiserTruth:
     chw_kpa: Positive = 25.0
     pump_head_kpa: Positive = 180.0
     pump_efficiency: Annotated[float, Field(gt=0.2, le=0.9)] = 0.72
+    valve_s: Annotated[float, Field(ge=5, le=600)] = 120.0
+
+
+@dataclass(frozen=True)
+class TankTruth:
+    """A stratified chilled-water tank as it really is."""
+
+    __pydantic_config__ = _STRICT
+    layers: Annotated[int, Field(ge=3, le=20)] = 12
+    mixing_share: Share = 0.05  # of the flow that diffusers stir between neighbouring layers: figure of merit about 0.9
+    loss_kw_per_k: NonNegative = 0.1
     valve_s: Annotated[float, Field(ge=5, le=600)] = 120.0
 
 
@@ -161,6 +173,7 @@ class PlantTruth:
     chiller: Mapping[str, ChillerTruth] = field(default_factory=dict)
     tower: Mapping[str, TowerTruth] = field(default_factory=dict)
     economiser: Mapping[str, EconomiserTruth] = field(default_factory=dict)
+    tank: Mapping[str, TankTruth] = field(default_factory=dict)
     hall: Mapping[str, HallTruth] = field(default_factory=dict)
     facility_loop: Mapping[str, LoopTruth] = field(default_factory=dict)
     cdu: Mapping[str, CduTruth] = field(default_factory=dict)
@@ -194,7 +207,7 @@ def load_plant_file(path: Path, site: Site) -> PlantTruth:
 
 def _misfits(truth: PlantTruth, site: Site) -> list[str]:
     problems = []
-    for table in ("plant", "chiller", "tower", "economiser", "hall", "facility_loop", "cdu", "dry_cooler", "trim_chiller"):
+    for table in ("plant", "chiller", "tower", "economiser", "tank", "hall", "facility_loop", "cdu", "dry_cooler", "trim_chiller"):
         known = {e.name for e in getattr(site, table)}
         strangers = sorted(getattr(truth, table).keys() - known)
         problems += [f"[{table}.{name}]: the site has no such {table}; it has {', '.join(sorted(known)) or 'none'}" for name in strangers]

@@ -41,13 +41,16 @@ class PlantSequences:
         chillers = [c for c in site.chiller if c.plant == name]
         self._towers = [t for t in site.tower if t.plant == name]
         self._economisers = [e for e in site.economiser if e.plant == name]
-        self._pump_groups = {serves: next((p for p in site.pump if p.plant == name and p.serves == serves), None) for serves in ("chw", "cw")}
+        self._pump_groups = {serves: next((p for p in site.pump if p.plant == name and p.serves == serves), None) for serves in ("chw", "chw_primary", "cw")}
         self._halls = [h for h in site.hall if h.plant == name or (h.plant is None and index == 0)]
         self.staging = Staging(chillers)
         self.pumps = PumpStaging(self._pump_groups["chw"], self.plant.chw_flow_kgs)
         self.economiser = EconomiserSequence(bool(self._economisers))
         self._lift_min_k = max((c.lift_min_k for c in chillers), default=0.0)
         self.condenser = Condenser(self._pump_groups["cw"], self._towers, self._lift_min_k)
+        self._primary = self.plant.hydraulics == "primary_secondary"
+        secondary = self._pump_groups["chw"]
+        self._pumped = f"{secondary.name}.chw_flow_kgs" if self._primary and secondary else self._signal("chw_flow_kgs")
         self._flow_min_kgs = 0.0
         self._begun = False
 
@@ -63,8 +66,7 @@ class PlantSequences:
         self.economiser.scan(now_s, elapsed_s, waters)
         lift_k = self._lift_k(seen)
         self.staging.scan(now_s, elapsed_s, self._duty(setpoints, waters, lift_k, seen), seen)
-        flow_kgs = seen.get(self._signal("chw_flow_kgs"))
-        self.pumps.scan(now_s, flow_kgs, seen.get(self._signal("chw_dp_kpa")), setpoints.dp_kpa)
+        self.pumps.scan(now_s, seen.get(self._pumped), seen.get(self._signal("chw_dp_kpa")), setpoints.dp_kpa)
         self._flow_min_kgs = slow(self._flow_min_kgs, self.staging.flow_min_kgs, elapsed_s, self.plant.chw_flow_kgs, _MINIMUM_FLOW_RAMP_S)
         cws_c = self._condense(now_s, elapsed_s, setpoints, waters, lift_k, seen)
         return self._commands(setpoints, cws_c)
@@ -74,7 +76,7 @@ class PlantSequences:
         states = {f"{m.spec.name}.machine_state": float(m.state) for m in self.staging.machines}
         for i, tower in enumerate(self._towers):
             states[f"{tower.name}.machine_state"] = float(MachineState.RUNNING if i < self.condenser.cells else MachineState.OFF)
-        for serves, count in (("chw", self.pumps.count), ("cw", self.condenser.pump_count)):
+        for serves, count in (("chw", self.pumps.count), ("chw_primary", self._primary_count), ("cw", self.condenser.pump_count)):
             group = self._pump_groups[serves]
             if group:
                 states[f"{group.name}.running_count"] = float(count)
@@ -171,8 +173,14 @@ class PlantSequences:
             tower_bypass=float(self.condenser.bypass),
             condenser_throttle=self.condenser.head_pressure.condenser_valve,
             basin_heaters=float(self.condenser.heaters),
+            chw_primary_count=float(self._primary_count),
             economiser=float(in_line_share(self.economiser.state)),
         )
+
+    @property
+    def _primary_count(self) -> int:
+        """Returns the primary pumps that run: one for each machine that must have water."""
+        return sum(m.wants_flow for m in self.staging.machines) if self._primary else 0
 
     def _signal(self, quantity: str) -> str:
         return f"{self.plant.name}.{quantity}"

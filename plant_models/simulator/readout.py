@@ -48,7 +48,16 @@ def plant_signals(p: ChilledWater, after: Mapping[str, Expr], u: Mapping[str, Ex
             f"{cell.name}.basin_temp_c": after["basin_c"][i],
             f"{cell.name}.rejected_kw": d["cells"]["rejected"][i],
         }
-    for pumps, power, speed in ((p.chw_pumps, d["chw_pump_kw"], 100.0 * after["pump_speed"]), (p.cw_pumps, d["cw_pump_kw"], 100.0)):
+    water = p.water
+    sets = [(water.chw, d["chw_group_kw"], 100.0 * after["pump_speed"]), (water.cw, d["cw_pump_kw"], 100.0)]
+    if water.primary is not None:
+        sets.append((water.primary, d["primary_kw"], 100.0))
+        signals |= {f"{group.name}.chw_flow_kgs": d["coils"] * (group.count / water.chw.most) for group in water.chw.groups}
+        signals[f"{name}.decoupler_flow_kgs"] = d["total"] - d["coils"]
+    if p.storage.tank is not None:
+        layers = {f"{p.storage.tank.name}.layer_{i + 1}_c": after["layers_c"][i] for i in range(p.storage.layers)}
+        signals |= layers | {f"{p.storage.tank.name}.charge_flow_kgs": d["charge"] - d["discharge"]}
+    for pumps, power, speed in sets:
         for group in pumps.groups:
             signals |= {f"{group.name}.power_kw": power * (group.count / pumps.most), f"{group.name}.speed_pct": speed}
     if p.economiser is not None:

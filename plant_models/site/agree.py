@@ -19,7 +19,7 @@ from safety.signals import Role, parse
 
 WELL_KNOWN: Final = ("bas", "daemon", "weather", "site")
 """Equipment that every site may have points of: the two systems, the outside air, and the facility as a whole."""
-_MACHINES: Final = ("hall", "chiller", "tower", "pump", "economiser", "facility_loop", "cdu", "dry_cooler", "trim_chiller")
+_MACHINES: Final = ("hall", "chiller", "tower", "pump", "economiser", "tank", "facility_loop", "cdu", "dry_cooler", "trim_chiller")
 _CLOCK: Final = "bas.clock_s"
 _MODBUS_PORT: Final = 502
 _REGISTER_BITS: Final = 16
@@ -128,7 +128,12 @@ def _names(site: Site) -> Iterator[Problem]:
 
 def _plants(draft: Draft) -> Iterator[Problem]:
     known = {plant.name for plant in draft.site.plant}
-    for kind in ("hall", "chiller", "tower", "pump", "economiser"):
+    pumped = {p.plant for p in draft.site.pump if p.serves == "chw_primary"}
+    for plant in draft.site.plant:
+        if (plant.hydraulics == "primary_secondary") != (plant.name in pumped) and "pump" not in draft.lost:
+            allowed = "primary_secondary where, and only where, a pump group serves chw_primary"
+            yield Problem(f"{FILE}: plant[{plant.name}].hydraulics", shown(plant.hydraulics), allowed)
+    for kind in ("hall", "chiller", "tower", "pump", "economiser", "tank"):
         for machine in getattr(draft.site, kind):
             if (
                 getattr(machine, "serves", None) != "fws"

@@ -204,7 +204,7 @@ class PumpGroup:
     __pydantic_config__ = _STRICT
     name: Name
     plant: Name
-    serves: Literal["chw", "cw", "fws"]
+    serves: Literal["chw", "chw_primary", "cw", "fws"]
     count: Annotated[int, Field(ge=1, le=32)]
     flow_kgs: Positive  # of each at design
     power_kw: Positive  # of each at design
@@ -233,6 +233,18 @@ class Plant:
     ride_through_floor_s: Positive | None = None  # of stored cold to the allowable inlet, fans and pumps running; None: shown, not held
     spare_chillers: Annotated[int, Field(ge=0, le=8)] = 0  # that run beyond the need, where the site requests stages
     load_step_kw: NonNegative = 0.0  # the largest credible step of its halls while a chiller starts
+    hydraulics: Literal["variable_primary", "primary_secondary"] = "variable_primary"  # the latter has pump groups "chw_primary" beside "chw"
+
+
+@dataclass(frozen=True)
+class Tank:
+    """A stratified chilled-water tank: beside the chillers of a variable-primary plant, or as the decoupler of a primary/secondary one."""
+
+    __pydantic_config__ = _STRICT
+    name: Name
+    plant: Name
+    volume_m3: Positive
+    flow_kgs: Positive  # at open valves
 
 
 @dataclass(frozen=True)
@@ -307,6 +319,7 @@ class Site:
     tower: tuple[Tower, ...] = ()
     pump: tuple[PumpGroup, ...] = ()
     economiser: tuple[Economiser, ...] = ()
+    tank: tuple[Tank, ...] = ()
     facility_loop: tuple[FacilityLoop, ...] = ()
     cdu: tuple[Cdu, ...] = ()
     dry_cooler: tuple[DryCooler, ...] = ()

@@ -29,6 +29,13 @@ CLOCK = "bas.clock_s,modbus,plc,3:40020,float64,ABCD,1,0,s,r,30,,,,\n"
         ('[[tower]]\nname = "ct-1"\nplant = "plnt"\nwater_flow_kgs = 1\nfan_power_kw = 1\n', "tower[ct-1].plant", "'plnt'", "plant"),
         ('[[tower]]\nname = "ch-1"\nplant = "plant"\nwater_flow_kgs = 1\nfan_power_kw = 1\n', "name", "'ch-1' is given 2 times", "once"),
         ('[[tower]]\nname = "hall-a-r02"\nplant = "plant"\nwater_flow_kgs = 1\nfan_power_kw = 1\n', "name", "'hall-a-r02' is given 2", "once"),
+        ('[[tank]]\nname = "tes"\nplant = "plnt"\nvolume_m3 = 1\nflow_kgs = 1\n', "tank[tes].plant", "'plnt'", "plant"),
+        (
+            '[[pump]]\nname = "p"\nplant = "plant"\nserves = "chw_primary"\ncount = 1\nflow_kgs = 1\npower_kw = 1\n',
+            "plant[plant].hydraulics",
+            "variable_primary",
+            "primary_secondary where",
+        ),
         ('[[economiser]]\nname = "bas"\nplant = "plant"\nheat_kw = 1\n', "name", "'bas' is given 1 times", "other than bas"),
     ],
 )
