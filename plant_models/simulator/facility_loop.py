@@ -13,7 +13,7 @@ import numpy as np
 
 from plant_models.components import coolant, dry_cooler, pump, trim_chiller
 from plant_models.components.fluids import Expr
-from plant_models.simulator.chilled_water import Pumps
+from plant_models.simulator.hydraulics import Pumps
 from plant_models.simulator.layout import stack
 from plant_models.simulator.liquid_truth import CoolerTruth, LoopTruth, TrimTruth
 from plant_models.simulator.pipe import along, node_names
