@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from controller.clamp import Clamp, clamped
+from controller.doubt import doubts_of
 from controller.forecast.outlook import Outlook
 from controller.health import BEAT_SIGNAL, Circumstances, observe, refusals_of
 from controller.hold import Holdings, holdings
@@ -17,13 +18,16 @@ from controller.record import CycleMemory, CycleRecord, Decision, Given, Orders
 from controller.reuse import go_on
 from controller.stages import Stages
 from controller.watch import Seen, watch
-from safety.authority import residual_authority
+from safety.authority import plan_confidence, residual_authority
 from safety.envelope import judge
 from safety.limits import Limits
 from safety.modes import ROW_OF, WRITES, Mode, ModeState, Stage, engage, next_mode
+from safety.ownership import arranged
 from safety.quality import check
 from safety.records import Command, Proposal, Receipt, Situation, Snapshot, Source, Verdict
+from safety.ride_through import reserves
 from safety.signals import Role, point
+from safety.starts import update as started
 from safety.trends import inlets, update
 from safety.wear import choose_writes
 
@@ -91,24 +95,40 @@ class Cycle:
         measured, gate = check(snapshot, s.gate_rules, memory.gate)
         trends = update(memory.trends, measured, limits)
         at_s, elapsed_s = measured.taken_at_s, measured.taken_at_s - memory.at_s
+        starts = started(memory.starts, measured, limits)
+        maintenance = arranged(memory.maintenance, orders.maintenance, orders.maintenance_over, at_s)
         held = holdings(s.loaded, measured, memory.requested)
         estimate, estimator = s.estimator.update(memory.estimator, measured, held.in_force)
         forecast, forecaster = s.forecaster.predict(memory.forecast, measured, at_s, outlook)
         asked_at = time.perf_counter()
-        plan = await self.optimiser.plan(s.request(estimate, forecast, measured, held, memory))
+        situation = Situation(
+            at_s,
+            elapsed_s,
+            measured.values,
+            held.in_force,
+            held.writable,
+            inlets=inlets(trends, at_s),
+            runs=starts.runs,
+            withdrawn=frozenset(one.equipment for one in maintenance),
+        )
+        plan = await self.optimiser.plan(s.request(estimate, forecast, situation, memory, limits))
         plan_ms = 1000 * (time.perf_counter() - asked_at)
         usable = go_on(plan, memory.plan, at_s, s.loaded.site.optimiser.step_s)
-        share = residual_authority(s.residual.policy is not None, memory.authority_share, frozenset(), elapsed_s)
+        doubts = doubts_of(s.loaded, forecast)
+        share = residual_authority(s.residual.policy is not None, memory.authority_share, doubts, elapsed_s)
         corrected = s.residual.correct(usable, estimate, share)
         reset, reset_memory = s.reset(memory.reset, measured, held.in_force)
         refusals = refusals_of(memory, last_receipt)
         holds = memory.mode.mode is not Mode.RELEASE and WRITES[stage].setpoints
         seen = Seen(snapshot, measured, memory.requested, memory.at_s, last_receipt, holds, memory.mode.latched)
         watched = watch(s.loaded, limits, memory.watch, seen)
-        conditions, settling = observe(s.loaded, limits, Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held, watched))
+        conditions, settling = observe(
+            s.loaded, limits, Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held, watched, maintenance, doubts)
+        )
         mode = next_mode(engage(memory.mode, at_s) if orders.engage else memory.mode, conditions, at_s, s.mode_rules)
         proposal = choose(mode.mode, corrected, usable, reset)
-        situation = Situation(at_s, elapsed_s, measured.values, held.in_force, held.writable, inlets=inlets(trends, at_s))
+        planned = proposal.source in (Source.PLAN, Source.CORRECTED)
+        situation = replace(situation, confidence=plan_confidence(doubts) if planned else 1.0)
         verdict = judge(proposal.setpoints, situation, limits)
         wanted, clamps = clamped(s.loaded.points, in_charge(mode.mode, verdict, held, memory.requested), situation, limits)
         would_write, wear = choose_writes(wanted, memory.requested, memory.wear, limits, at_s)
@@ -132,6 +152,8 @@ class Cycle:
             watch=watched,
             rates=counted(memory.rates, writes, elapsed_s),
             settling=settling,
+            starts=starts,
+            maintenance=maintenance,
         )
         given = Given(stage, memory, limits, orders, last_receipt, snapshot, plan, outlook)
         decision = Decision(
@@ -148,6 +170,8 @@ class Cycle:
             memory=after,
             says=say(mode, proposal, verdict, len(writes)),
             clamps=clamps,
+            reserves=reserves(limits, measured.values),
+            doubts=doubts,
         )
         record = CycleRecord(given, decision)
         cycle = await self.journal.intend(self.run, record, record.digest)

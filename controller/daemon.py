@@ -18,7 +18,7 @@ from controller.control import serve
 from controller.cycle import Cycle, Done
 from controller.encode import plain
 from controller.engine import Engine
-from controller.explain import explanation
+from controller.explain import explanation, told_reserves
 from controller.hold import holdings
 from controller.journal import Entry, Event, Journal, JournalError
 from controller.lifetime import registers
@@ -31,11 +31,14 @@ from controller.stages import Stages, fresh_memory, stages_of
 from controller.watch import changes
 from plant_models.site.limits import limits_of
 from plant_models.site.load import LoadedSite
+from safety.finite import finite
 from safety.modes import ROW_OF, WRITES, Condition, Mode, Stage, after_restart
+from safety.ownership import WHOLE_SITE, Maintenance
 
 log = structlog.get_logger()
 
 CANCEL_AGAIN_WALL_S = 0.2
+MAINTENANCE_MOST_H = 168.0  # a week: what takes longer is a change of the site's description
 STAGES_BUILT = (Stage.MONITOR, Stage.SHADOW, Stage.AUTO)
 
 
@@ -162,8 +165,8 @@ class Daemon:
             return self.status()
         if do == "explain":
             return explanation(self.last.record) if self.last else {"error": "no cycle was recorded yet in this run"}
-        if do not in ("release", "engage", "stage", "drill"):
-            return {"error": f"do={do!r}: must be status, explain, release, engage, stage or drill"}
+        if do not in ("release", "engage", "stage", "drill", "maintenance"):
+            return {"error": f"do={do!r}: must be status, explain, release, engage, stage, drill or maintenance"}
         reason, who = str(request.get("reason", "")).strip(), str(request.get("who", "")) or "operator"
         if not reason:
             return {"error": f"{do}: a reason is needed"}
@@ -172,10 +175,27 @@ class Daemon:
             return {"error": f"drill: {refused}"} if refused else {"done": do, "says": "the drill begins with the next cycle; its result is in the journal"}
         if do == "stage":
             return await self._change_stage(str(request.get("stage", "")), who, reason)
+        if do == "maintenance":
+            return await self._maintain(request, who, reason)
         self.engine.order(Orders(release=do == "release", engage=do == "engage", who=who, reason=reason))
         await self.journal.note(self._event(do, who, reason, ""))
         log.warning("released" if do == "release" else "engaged", who=who, reason=reason)
         return {"done": do, "says": "the heartbeat has stopped" if do == "release" else "authority returns when the next cycles are healthy"}
+
+    async def _maintain(self, request: Mapping[str, Any], who: str, reason: str) -> Mapping[str, Any]:
+        """Takes equipment, or the whole site, out of the daemon's hands for some hours; no hours end it."""
+        equipment, hours = str(request.get("equipment", "")), finite(request.get("hours"))
+        known = {WHOLE_SITE, *(c.name for c in self.loaded.site.chiller), *(t.name for t in self.loaded.site.tower)}
+        if equipment not in known:
+            return {"error": f"maintenance: equipment {equipment!r} must be one of {', '.join(sorted(known))}"}
+        if hours is None or not 0.0 <= hours <= MAINTENANCE_MOST_H:
+            return {"error": f"maintenance: hours must be 0 (it is over) .. {MAINTENANCE_MOST_H:g}"}
+        ends_s = self.engine.clock.now_s() + 3600.0 * hours
+        begun = Maintenance(equipment, who, reason, ends_s) if hours > 0.0 else None
+        self.engine.order(Orders(maintenance=begun, maintenance_over="" if begun else equipment, who=who, reason=reason))
+        await self.journal.note(self._event("maintenance", who, reason, f"{equipment} {hours:g} h"))
+        log.warning("maintenance_begun" if begun else "maintenance_over", equipment=equipment, hours=hours, who=who, reason=reason)
+        return {"done": "maintenance", "equipment": equipment, "ends_s": ends_s, "says": "from the next cycle on"}
 
     async def _change_stage(self, wanted: str, who: str, reason: str) -> Mapping[str, Any]:
         built = {s.name.lower(): s for s in STAGES_BUILT}
@@ -206,6 +226,10 @@ class Daemon:
             "requested": plain(memory.requested),
             "last_receipt": plain(self.engine.last_receipt),
             "findings": plain(memory.watch.standing),
+            "conditions": plain(self.last.record.decision.conditions) if self.last else [],
+            "responsible": WRITES[self.engine.stage].responsible,
+            "maintenance": plain(memory.maintenance),
+            "reserves": told_reserves(self.last.record.decision.reserves) if self.last else {},
             "registers": registers(self.engine.limits, memory.wear, memory.rates),
             "drill": {"going_on": self.drills.now is not None, "last": plain(self.drills.last)},
             "optimiser_ready": self.optimiser.ready,
@@ -272,4 +296,5 @@ def resumed(stages: Stages, last: Entry | None, at_s: float) -> CycleMemory:
     memory, had = last.record.decision.memory, WRITES[last.record.given.stage].setpoints
     state = after_restart(memory.mode, at_s)
     mode = state if had or state.latched else replace(fresh.mode, returns_s=state.returns_s)
-    return replace(fresh, mode=mode, wear=memory.wear, rates=memory.rates, forecast=memory.forecast, settling=memory.settling)
+    kept = replace(fresh, wear=memory.wear, rates=memory.rates, forecast=memory.forecast, settling=memory.settling)
+    return replace(kept, mode=mode, starts=memory.starts, maintenance=memory.maintenance)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from controller.encode import plain
 from controller.record import CycleRecord
 from safety.modes import ROW_OF
+from safety.ride_through import RideThrough
 
 
 def explanation(record: CycleRecord) -> dict[str, Any]:
@@ -33,8 +35,27 @@ def explanation(record: CycleRecord) -> dict[str, Any]:
         "written": dict(decision.command.writes),
         "would_write": dict(decision.would_write),
         "refused_readings": {fault.signal: fault.says for fault in decision.measured.faults},
+        "reserves": told_reserves(decision.reserves),
+        "doubts": plain(decision.doubts),
         "model_offsets": dict(decision.estimate.offsets),
     }
+
+
+def told_reserves(reserves: Iterable[RideThrough]) -> dict[str, dict[str, Any]]:
+    """Returns each plant's reserve in the units that operators use; None is unknown, or without end (no load)."""
+    return {
+        one.plant: {
+            "stored_cold_min": _ended(one.seconds, 60.0),
+            "floor_min": _ended(one.floor_s, 60.0),
+            "load_step_kw": _ended(one.step_kw),
+            "air_loss_s": {hall: _ended(seconds) for hall, seconds in one.air_loss_s.items()},
+        }
+        for one in reserves
+    }
+
+
+def _ended(value: float | None, unit: float = 1.0) -> float | None:
+    return round(value / unit, 2) if value is not None and math.isfinite(value) else None
 
 
 def as_text(told: Mapping[str, Any]) -> str:
@@ -51,5 +72,15 @@ def as_text(told: Mapping[str, Any]) -> str:
     lines += [f"  envelope: {i['rule']} changed {i['signal']} from {i['asked']:g} to {i['permitted']}" for i in told["interventions"]]
     lines += [f"  {clamp}" for clamp in told["clamps"]]
     lines += [f"  {finding['sort'].replace('_', ' ')}: {finding['says']}" for finding in told["findings"]]
+    lines += [f"  reserve of {plant}: {reserve_in_words(reserve)}" for plant, reserve in told["reserves"].items()]
     lines += [f"  not believed: {signal}: {says}" for signal, says in told["refused_readings"].items()]
     return "\n".join(lines)
+
+
+def reserve_in_words(reserve: Mapping[str, Any]) -> str:
+    """Returns a plant's reserve as a clause; what is unknown is left out."""
+    minutes, floor, step = reserve["stored_cold_min"], reserve["floor_min"], reserve["load_step_kw"]
+    parts = [f"{minutes:.1f} min of stored cold" + (f" (floor {floor:.1f})" if floor is not None else "")] if minutes is not None else []
+    parts += [f"a load step of {step:.0f} kW"] if step is not None else []
+    parts += [f"{hall} too hot {seconds:.0f} s after its air stops" for hall, seconds in reserve["air_loss_s"].items() if seconds is not None]
+    return ", ".join(parts) or "unknown"

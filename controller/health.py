@@ -10,9 +10,11 @@ from controller.record import CycleMemory, Orders
 from controller.watch import Sort, WatchMemory
 from plant_models.site.conditions import contacts_of, load_share, load_threshold, weather_thresholds
 from plant_models.site.load import LoadedSite
+from safety.authority import Doubt, plan_confidence
 from safety.conditions import Settling, beyond, settle, spoken
 from safety.limits import Limits
 from safety.modes import Condition, Mode
+from safety.ownership import WHOLE_SITE, Maintenance
 from safety.records import Estimate, Forecast, Measurements, Outcome, Proposal, Receipt
 from safety.signals import Role, point
 from safety.trends import hottest_inlet_c
@@ -39,6 +41,8 @@ class Circumstances:
     refusals: int
     held: Holdings
     watch: WatchMemory
+    maintenance: tuple[Maintenance, ...] = ()
+    doubts: frozenset[Doubt] = frozenset()
 
 
 def refusals_of(memory: CycleMemory, receipt: Receipt | None) -> int:
@@ -70,6 +74,10 @@ def observe(loaded: LoadedSite, limits: Limits, now: Circumstances) -> tuple[fro
         found.add(Condition.NO_FORECAST)
     if now.memory.requested and now.held.followed is False:
         found.add(Condition.LEASE_LAPSED)
+    if any(one.equipment == WHOLE_SITE for one in now.maintenance):
+        found.add(Condition.MAINTENANCE)
+    if plan_confidence(now.doubts) <= 0.0:
+        found.add(Condition.PLAN_DISTRUSTED)
     operation, unknown = _of_operation(loaded, now)
     found |= _of_time(loaded, now) | _of_writes(loaded, now) | operation
     return settle(now.memory.settling, found, unknown, now.measured.taken_at_s)

@@ -15,11 +15,15 @@ from controller.forecast.outlook import Outlook
 from controller.lifetime import WriteRates
 from controller.watch import WatchMemory
 from plant_models.reset import ResetMemory
+from safety.authority import Doubt
 from safety.conditions import Settling
 from safety.limits import Limits
 from safety.modes import Condition, ModeState, Stage
+from safety.ownership import Maintenance
 from safety.quality import GateMemory
 from safety.records import Command, Estimate, Forecast, Measurements, Proposal, Receipt, Snapshot, Verdict
+from safety.ride_through import RideThrough
+from safety.starts import Starts
 from safety.trends import Trends
 from safety.wear import WearLedger
 
@@ -46,6 +50,8 @@ class CycleMemory:
     watch: WatchMemory = field(default_factory=WatchMemory)
     rates: WriteRates = field(default_factory=WriteRates)
     settling: Settling = field(default_factory=Settling)
+    starts: Starts = field(default_factory=Starts)
+    maintenance: tuple[Maintenance, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,10 @@ class Orders:
     release: bool = False
     engage: bool = False
     guard: tuple[Condition, ...] = ()
+    maintenance: Maintenance | None = None
+    """Equipment that a person takes out of the daemon's hands now."""
+    maintenance_over: str = ""
+    """Equipment whose maintenance a person ends now."""
     who: str = ""
     reason: str = ""
 
@@ -90,6 +100,9 @@ class Decision:
     memory: CycleMemory
     says: str
     clamps: tuple[Clamp, ...] = ()
+    reserves: tuple[RideThrough, ...] = ()
+    """What each plant has stored against the loss of its chillers now."""
+    doubts: frozenset[Doubt] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,20 @@ CEILING: Final[Mapping[Doubt, float]] = {
 }
 """The share that remains under each doubt; the lowest holds."""
 
+PLAN_CEILING: Final[Mapping[Doubt, float]] = {
+    Doubt.OUT_OF_DISTRIBUTION: 0.0,
+    Doubt.FORECAST_WIDE: 0.5,  # engineering value
+    Doubt.MODEL_DRIFTS: 0.5,  # engineering value
+}
+"""How much of its steps towards less cooling a plan keeps under each doubt; any other doubt is the correction's alone."""
+
 RISE_PER_H: Final = 0.1  # engineering value: ten quiet hours from none to all
 ELAPSED_MAX_S: Final = 900.0  # the longest cycle: a gap earns no trust
+
+
+def plan_confidence(doubts: frozenset[Doubt] = frozenset()) -> float:
+    """Returns how far a plan is trusted in this cycle, 0 .. 1: at once, with no memory; without any trust it is not used at all."""
+    return min((PLAN_CEILING[doubt] for doubt in doubts if doubt in PLAN_CEILING), default=1.0)
 
 
 def residual_authority(installed: bool, previous: float = 0.0, doubts: frozenset[Doubt] = frozenset(), elapsed_s: float = 0.0) -> float:

@@ -36,6 +36,13 @@ def standing(maintenance: Iterable[Maintenance], at_s: float) -> tuple[Maintenan
     return tuple(one for one in maintenance if not one.ends_s <= at_s)
 
 
+def arranged(maintenance: Iterable[Maintenance], begun: Maintenance | None, over: str, at_s: float) -> tuple[Maintenance, ...]:
+    """Returns the maintenance that stands after a person begins one, or ends that of ``over`` ("" for none); one equipment has one at most."""
+    again = {over, begun.equipment if begun else ""}
+    kept = tuple(one for one in maintenance if one.equipment not in again)
+    return standing(kept if begun is None else (*kept, begun), at_s)
+
+
 def why_not(machine: str, measured: Mapping[str, float], withdrawn: Iterable[str] = ()) -> str:
     """Says why a machine cannot be counted on, "" where nothing speaks against it; points that a site has not, or that are silent, say nothing."""
     if machine in withdrawn:

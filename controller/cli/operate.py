@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from controller.live import Live
 
 
+_MORE_OF_ORDER = {"stage": ("stage",), "maintenance": ("equipment", "hours")}
+
+
 def add_commands(commands: Any) -> None:
-    """Adds check, run, status, explain, release, engage, drill and stage."""
+    """Adds check, run, status, explain, release, engage, drill, maintenance and stage."""
     check = commands.add_parser("check", help="validate a site and print what was understood")
     _config(check)
     check.add_argument("--live", action="store_true", help="also read every point once: value, quality, plausibility, round trip; nothing is written")
@@ -48,6 +51,12 @@ def add_commands(commands: Any) -> None:
         _config(order)
         _reason(order)
         order.set_defaults(run=_order, refuses=SiteErrors)
+    maintenance = commands.add_parser("maintenance", help="take a chiller, a tower cell or the whole site out of the daemon's hands for some hours")
+    maintenance.add_argument("equipment", help='its name, or "site" for all of it')
+    maintenance.add_argument("--hours", type=float, required=True, help="until it ends by itself; 0 ends it now")
+    _config(maintenance)
+    _reason(maintenance)
+    maintenance.set_defaults(run=_order, refuses=SiteErrors)
     stage = commands.add_parser("stage", help="change how far the daemon is trusted")
     stage.add_argument("stage", choices=["monitor", "shadow", "auto"])
     _config(stage)
@@ -128,10 +137,17 @@ def _status(asked: argparse.Namespace) -> int:
     if asked.json:
         print(json.dumps(answer, indent=1))
         return 0
+    from controller.explain import reserve_in_words
+
     in_charge = "BAS IN CHARGE" if answer["bas_in_charge"] else "daemon in charge"
     cause = f", {answer['cause']}{' (latched: engage to return)' if answer['latched'] else ''}" if answer["cause"] else ""
     print(f"{answer['site']}: {in_charge}; stage {answer['stage']}, mode {answer['mode']}{cause}; {answer['cycles']} cycles in this run")
     print(f"last: {answer['says']}")
+    print(f"answers for what is written: {answer['responsible']}")
+    for plant, reserve in answer["reserves"].items():
+        print(f"  reserve of {plant}: {reserve_in_words(reserve)}")
+    for one in answer["maintenance"]:
+        print(f"  maintenance of {one['equipment']} by {one['owner']}: {one['reason']}")
     for finding in answer["findings"]:
         print(f"  {finding['sort'].replace('_', ' ')}: {finding['says']}")
     for setpoint, value in answer["in_force"].items():
@@ -152,7 +168,8 @@ def _explain(asked: argparse.Namespace) -> int:
 
 def _order(asked: argparse.Namespace) -> int:
     request = {"do": asked.command, "reason": asked.reason, "who": getpass.getuser()}
-    answer = _ask(asked, {**request, "stage": asked.stage} if asked.command == "stage" else request)
+    more = {name: getattr(asked, name) for name in _MORE_OF_ORDER.get(asked.command, ())}
+    answer = _ask(asked, {**request, **more})
     if answer is None:
         return 1
     print(answer.get("says") or f"stage {answer['before']} -> {answer['after']}")

@@ -14,7 +14,7 @@ from plant_models.reduced.observe import disturbances_known, setpoints_known
 from plant_models.reduced.parameters import PlantParameters, ReducedParameters
 from plant_models.site.topology import Plant, Site
 from safety.limits import HallLimits, Limits, SetpointLimits
-from safety.records import Forecast
+from safety.records import Forecast, Reach
 
 WEIGHT = "weight"
 _NO_LIMIT_K = -1000.0
@@ -47,7 +47,7 @@ def soft_limit_names(site: Site) -> tuple[str, ...]:
 
 def problem_of(site: Site, parameters: ReducedParameters, limits: Limits, request: PlanRequest) -> Problem:
     """Returns the problem that a request poses; its estimate must be valid."""
-    steps, step_s = site.optimiser.horizon_steps, site.optimiser.step_s
+    steps = site.optimiser.horizon_steps
     states = request.estimate.states
     in_force = setpoints_known(site, request.measured, request.in_force)
     now = disturbances_known(site, parameters, request.measured, states)
@@ -55,7 +55,7 @@ def problem_of(site: Site, parameters: ReducedParameters, limits: Limits, reques
     weights = _weights(site, request.forecast, steps)
     ahead = tuple(_disturbances_ahead(site, parameters, request, now, k) | soft | {WEIGHT: weights[k]} for k in range(steps + 1))
     movable = frozenset(request.writable) & frozenset(limits.setpoints)
-    bounds = {s: _bounds(v, limits.setpoints[s] if s in movable else None, request.elapsed_s, step_s, steps, limits) for s, v in in_force.items()}
+    bounds = {s: _bounds(v, limits.setpoints[s] if s in movable else None, request, request.reach.get(s), site, limits) for s, v in in_force.items()}
     lower = {s: b[0] for s, b in bounds.items()}
     upper = {s: b[1] for s, b in bounds.items()}
     start = {s: _start(request.last.get(s, ()), v, lower[s], upper[s]) for s, v in in_force.items()}
@@ -63,20 +63,32 @@ def problem_of(site: Site, parameters: ReducedParameters, limits: Limits, reques
 
 
 def _bounds(
-    value: float, limit: SetpointLimits | None, elapsed_s: float, step_s: float, steps: int, limits: Limits
+    value: float, limit: SetpointLimits | None, request: PlanRequest, reach: Reach | None, site: Site, limits: Limits
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Returns the lowest and highest value a setpoint can reach at each step; one that is not ours to move stays where it is."""
+    """Returns the lowest and highest value a setpoint can reach at each step; one that is not ours to move stays where it is.
+
+    The first step may go where the envelope lets it now, later ones from there at their rates, within what lasts of it.
+    """
+    steps = site.optimiser.horizon_steps
     if limit is None:
         return (value,) * steps, (value,) * steps
+    if reach is None:
+        minutes = min(request.elapsed_s, limits.elapsed_max_s) / 60.0
+        reach = Reach(value - _moved(limit.lower_per_min, minutes), value + _moved(limit.raise_per_min, minutes), limit.low, limit.high)
     lower, upper = [], []
     for k in range(steps):
-        minutes = (min(elapsed_s, limits.elapsed_max_s) + k * step_s) / 60.0
-        highest = math.inf if limit.raise_per_min is None else value + limit.raise_per_min * minutes
-        lowest = -math.inf if limit.lower_per_min is None else value - limit.lower_per_min * minutes
+        later = k * site.optimiser.step_s / 60.0
+        lowest = reach.low - (_moved(limit.lower_per_min, later) if k else 0.0)
+        highest = reach.high + (_moved(limit.raise_per_min, later) if k else 0.0)
         # An operator may have left the range: the plan comes back as fast as the rate allows, and is feasible meanwhile.
-        lower.append(min(max(limit.low, lowest), highest))
-        upper.append(max(min(limit.high, highest), lowest))
+        lower.append(min(max(reach.low_later, lowest), highest))
+        upper.append(max(min(reach.high_later, highest), lowest))
     return tuple(lower), tuple(upper)
+
+
+def _moved(rate: float | None, minutes: float) -> float:
+    """Returns how far a setpoint may move in some time; without a rate, anywhere."""
+    return math.inf if rate is None else rate * minutes
 
 
 def _start(last: tuple[float, ...], value: float, lower: tuple[float, ...], upper: tuple[float, ...]) -> tuple[float, ...]:
@@ -137,7 +149,7 @@ def _disturbances_ahead(site: Site, parameters: ReducedParameters, request: Plan
 def _stage(site: Site, plant: Plant, p: PlantParameters, request: PlanRequest, now: Mapping[str, float], ahead: dict[str, float]) -> None:
     """Sets how many chillers, cells and pumps the BAS will run for the load ahead; in free cooling, how many it would without."""
     chillers, cells, pumps = (f"{plant.name}.{m}_running" for m in ("chillers", "cells", "cw_pumps"))
-    most = sum(1 for c in site.chiller if c.plant == plant.name)
+    most = sum(1 for c in site.chiller if c.plant == plant.name and c.name not in request.absent)
     if most == 0:
         return
     halls = [f"{h.name}.it_base_kw" for h in site.hall if h.plant == plant.name]
@@ -150,7 +162,7 @@ def _stage(site: Site, plant: Plant, p: PlantParameters, request: PlanRequest, n
         return
     heat = request.estimate.loads_kw.get(f"{plant.name}.chiller_heat_kw", load_now)
     more = _stages(heat * growth / full_kw, now[chillers]) - _stages(heat / full_kw, now[chillers])
-    for machines, count in ((chillers, most), (cells, _cells(site, plant)), (pumps, _pumps(site, plant, "cw"))):
+    for machines, count in ((chillers, most), (cells, _cells(site, plant, request)), (pumps, _pumps(site, plant, "cw"))):
         ahead[machines] = min(max(now[machines] + more, min(now[machines], 1.0)), max(float(count), now[machines]))
 
 
@@ -159,8 +171,8 @@ def _stages(load: float, running: float) -> int:
     return max(math.ceil(load), min(int(running), math.ceil(load / _STAGE_DOWN_SHARE)))
 
 
-def _cells(site: Site, plant: Plant) -> int:
-    return sum(1 for t in site.tower if t.plant == plant.name)
+def _cells(site: Site, plant: Plant, request: PlanRequest) -> int:
+    return sum(1 for t in site.tower if t.plant == plant.name and t.name not in request.absent)
 
 
 def _pumps(site: Site, plant: Plant, serves: str) -> int:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 
 import pytest
 
+from controller.explain import as_text, explanation, told_reserves
+from controller.record import Orders
 from safety.modes import Condition, Mode, Stage
+from safety.ownership import Maintenance
+from safety.ride_through import RideThrough
 from safety.signals import Authority
 from tests.controller.conftest import Rig
 
@@ -65,3 +70,56 @@ async def test_a_load_near_capacity_is_told_and_an_unknown_one_is_not(rig: Make)
     blind.bus.faults.dead.add("hall-a.it_load_kw")
     await blind.run(25)
     assert Condition.VERY_HIGH_LOAD not in blind.done[-1].record.decision.conditions
+
+
+async def test_maintenance_of_the_site_hands_it_back_until_its_end_and_of_a_machine_leaves_the_plan(rig: Make) -> None:
+    small = await rig(Stage.AUTO)
+    await small.run(20)
+    ends_s = small.prepared.site.now_s + 1200.0
+    small.engine.order(Orders(maintenance=Maintenance("site", "ada", "valves", ends_s), who="ada", reason="valves"))
+    await small.run(15)
+    assert (small.engine.memory.mode.mode, small.engine.memory.mode.cause) == (Mode.RELEASE, Condition.MAINTENANCE)
+    assert bas_in_charge(small)
+    small.engine.order(Orders(maintenance=Maintenance("ch-1", "ada", "tubes", ends_s + 86400.0), who="ada", reason="tubes"))
+    await small.run(15)
+    assert small.engine.memory.mode.mode is Mode.RESET
+    assert not bas_in_charge(small)
+    assert [one.equipment for one in small.engine.memory.maintenance] == ["ch-1"]
+    small.engine.order(Orders(maintenance_over="ch-1", who="ada", reason="done"))
+    await small.run(6)
+    assert small.engine.memory.maintenance == ()
+
+
+async def test_the_optimiser_is_asked_within_what_the_envelope_lets_through_and_without_absent_machines(rig: Make) -> None:
+    seen = {"ch-2.hand_state": 1.0}
+    small = await rig(Stage.AUTO, more=seen)
+    asked = []
+    solve = small.engine.cycle.optimiser.plan
+
+    async def listen(request):  # type: ignore[no-untyped-def]  # PlanRequest in, Proposal out
+        asked.append(request)
+        return await solve(request)
+
+    small.engine.cycle.optimiser.plan = listen  # type: ignore[method-assign]  # what is asked is watched
+    await small.run(20)
+    assert asked[-1].absent == ("ch-2",)
+    reach = asked[-1].reach[SUPPLY]
+    held = asked[-1].in_force[SUPPLY]
+    assert held - 0.33 * 5.0 == pytest.approx(reach.low)
+    assert reach.low <= held <= reach.high <= held + 0.2 * 5.0 + 1e-9
+
+
+async def test_what_is_stored_is_recorded_and_told(rig: Make) -> None:
+    small = await rig(Stage.SHADOW)
+    await small.run(10)
+    (reserve,) = small.done[-1].record.decision.reserves
+    assert reserve.plant == "plant"
+    assert reserve.seconds is not None
+    assert reserve.seconds > 60.0
+    assert reserve.air_loss_s["hall-a"] is not None
+    told = explanation(small.done[-1].record)
+    assert told["reserves"]["plant"]["stored_cold_min"] == pytest.approx(reserve.seconds / 60.0, abs=0.01)
+    assert "min of stored cold" in as_text(told)
+    assert told_reserves([RideThrough("p", None, math.inf, None, None, {"h": None})]) == {
+        "p": {"stored_cold_min": None, "floor_min": None, "load_step_kw": None, "air_loss_s": {"h": None}}
+    }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safety.authority import Doubt, residual_authority
+from safety.authority import PLAN_CEILING, Doubt, plan_confidence, residual_authority
 
 CEILINGS = {
     "input_unknown": 0.0,
@@ -49,3 +49,10 @@ def test_it_ends_at_one_and_starts_at_none():
 def test_a_share_is_a_share(previous, doubts, installed, elapsed_s):
     share = residual_authority(installed, previous, doubts, elapsed_s)
     assert 0.0 <= share <= min((CEILINGS[doubt] for doubt in doubts), default=1.0)
+
+
+def test_a_plan_is_trusted_as_far_as_its_worst_doubt_lets_it():
+    assert plan_confidence() == plan_confidence(frozenset({Doubt.ENVELOPE_INTERVENED, Doubt.ENSEMBLE_DISAGREES, Doubt.INPUT_UNKNOWN})) == 1.0
+    assert {str(d): c for d, c in PLAN_CEILING.items()} == {"out_of_distribution": 0.0, "forecast_wide": 0.5, "model_drifts": 0.5}
+    assert plan_confidence(frozenset({Doubt.FORECAST_WIDE})) == plan_confidence(frozenset({Doubt.MODEL_DRIFTS, Doubt.ENSEMBLE_DISAGREES})) == 0.5
+    assert plan_confidence(frozenset({Doubt.FORECAST_WIDE, Doubt.OUT_OF_DISTRIBUTION})) == 0.0

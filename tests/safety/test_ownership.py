@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from safety.ownership import NOT_OURS, WHOLE_SITE, Maintenance, callable_now, standing, why_not
+from safety.ownership import NOT_OURS, WHOLE_SITE, Maintenance, arranged, callable_now, standing, why_not
 
 BY_HAND = [
     ("hand_state", 1.0, "in hand at the machine"),
@@ -40,3 +40,14 @@ def test_maintenance_has_an_owner_a_reason_and_an_end():
     for_ever = Maintenance("ct-1", "ada", "fan", math.nan)
     assert standing((mine, for_ever), 999.9) == (mine, for_ever)
     assert standing((mine, for_ever), 1000.0) == (for_ever,)
+
+
+def test_maintenance_begins_ends_and_replaces_itself():
+    one, again = Maintenance("ch-1", "ada", "tubes", 100.0), Maintenance("ch-1", "bob", "more tubes", 900.0)
+    other = Maintenance("ct-1", "ada", "fan", 900.0)
+    assert arranged((), one, "", 0.0) == (one,)
+    assert arranged((one, other), again, "", 0.0) == (other, again)
+    assert arranged((one, other), None, "ch-1", 0.0) == (other,)
+    assert arranged((one, other), None, "", 0.0) == (one, other)
+    assert arranged((one, other), None, "", 100.0) == (other,)
+    assert arranged((one,), other, "ch-1", 0.0) == (other,)
