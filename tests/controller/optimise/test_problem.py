@@ -9,7 +9,7 @@ import pytest
 
 from controller.optimise.problem import WEIGHT, problem_of
 from controller.optimise.request import PlanRequest
-from safety.records import Quantiles
+from safety.records import Quantiles, Reach
 
 CHWS = "plant.chws_setpoint_c"
 FAN = "hall-a.crah_fan_setpoint_pct"
@@ -33,6 +33,24 @@ def test_a_long_gap_earns_no_larger_step(bench: Any) -> None:
     """The envelope counts 15 min at most."""
     problem = pose(bench, replace(bench.request(), elapsed_s=7200.0))
     assert problem.upper[CHWS][0] == pytest.approx(11.5)
+
+
+def test_the_envelopes_reach_bounds_the_first_step_and_what_lasts_of_it_every_step(bench: Any) -> None:
+    """From 10 .. 10.2 C now, at 0.1 and 0.25 K/min in steps of 5 min, never above 10.6 C."""
+    asked = replace(bench.request(), reach={CHWS: Reach(10.0, 10.2, 6.0, 10.6), FAN: Reach(90.0, 90.0, 30.0, 100.0)})
+    problem = pose(bench, asked)
+    assert problem.upper[CHWS][:3] == pytest.approx((10.2, 10.6, 10.6))
+    assert problem.lower[CHWS][:3] == pytest.approx((10.0, 8.75, 7.5))
+    assert problem.lower[FAN][:2] == pytest.approx((90.0, 65.0))
+    assert problem.upper[FAN][:2] == (90.0, 100.0)
+
+
+def test_machines_that_are_not_ours_are_not_planned_with(bench: Any) -> None:
+    """All chillers absent: none can be added for a load ahead."""
+    every = tuple(c.name for c in bench.site.chiller)
+    free = {f"{name}.machine_state": 0.0 for name in every}
+    usual, absent = (pose(bench, replace(bench.request(free), absent=gone)) for gone in ((), every[1:]))
+    assert usual.ahead[-1]["plant.chillers_running"] > absent.ahead[-1]["plant.chillers_running"] == 1.0
 
 
 def test_what_is_not_ours_stays_where_it_is(bench: Any) -> None:

@@ -30,7 +30,9 @@ def test_reference_a_narrows_every_setpoint() -> None:
     }
     assert limits.chillers[4] == ChillerLimits("ch-5", "plant", 8.0, 25.0, 18.65, chws_min_c=5.0, capacity_kw=1407.0)
     cells = ("ct-1", "ct-2", "ct-3", "ct-4", "ct-5")
-    assert limits.plants == (PlantLimits("plant", cells, economiser=True, economiser_signal="wse.economiser_state", stored_m3=85.0, ride_through_floor_s=300.0),)
+    assert limits.plants == (
+        PlantLimits("plant", cells, economiser=True, economiser_signal="wse.economiser_state", stored_m3=85.0, ride_through_floor_s=300.0),
+    )
     (hall,) = limits.halls
     assert (hall.name, hall.plant, hall.rows[-1], len(hall.rows)) == ("hall-a", "plant", "hall-a-r10", 10)
     assert (hall.inlet_recommended_c, hall.inlet_allowable_c, hall.inlet_rate_k_per_h) == (27.0, 32.0, 20.0)
