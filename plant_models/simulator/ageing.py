@@ -35,7 +35,7 @@ RANGES: Final[Mapping[str, Range]] = {
     "tower_fill": Range(0.85, 1.0),  # scaled or clogged fill (engineering value)
     "plates_factor": Range(0.75, 1.0),  # plate exchanger effectiveness 0.75 .. 0.80, approach 2.8 .. 2.2 K (Lei and Masanet 2022: 1.7 .. 2.8 K)
     "stray_share": Range(0.05, 0.30, 0.3),  # low delta-T, 0 .. 3 K lost: three-way valves left open (engineering value)
-    "coil_factor": Range(0.75, 1.0),  # coil effectiveness 0.65 .. 0.9 (Lei and Masanet 2022)
+    "coil_factor": Range(0.8, 1.0),  # coil effectiveness 0.65 .. 0.9 (Lei and Masanet 2022)
     "valve_leak_share": Range(0.02, 0.10, 0.25),  # engineering value; new valves leak 0.1 %
     "crah_failed": Range(1.0, 1.0, 0.2),  # one unit's fan does not run
     "leak_share": Range(0.03, 0.08),  # hot-aisle containment: cold air past the rows (engineering value)
