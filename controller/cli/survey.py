@@ -6,20 +6,33 @@ import argparse
 import asyncio
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from controller.scan import Scanner, Survey
+    from controller.scan.bacnet import BacnetNetwork
     from plant_models.site.address import Table
 
-MODBUS_PORT, OPCUA_PORT = 502, 4840
+MODBUS_PORT, OPCUA_PORT, BACNET_PORT, BACNET_LAST = 502, 4840, 47808, 4194302
 SERIAL_LAST_UNIT, LAST_UNIT = 247, 255
 UNITS_ALLOWED = "unit ids 1 .. 247 and 255, such as 1-10,255"
+
+
+class Reach(NamedTuple):
+    """What is probed of a Modbus device: unit ids, tables, first and last offset, most registers a request, and the time-out [s]."""
+
+    units: list[int]
+    tables: list[Table]
+    first: int
+    last: int
+    block: int
+    timeout_s: float
 
 
 class ScanErrors(Exception):  # noqa: N818  # plural on purpose: it carries every problem at once
@@ -31,6 +44,10 @@ def add_commands(commands: Any) -> None:
     scan = commands.add_parser("scan", help="ask devices what they have and draft a points.csv; reads only")
     scan.add_argument("--opcua", action="append", default=[], metavar="URL", help="browse an OPC UA server, opc.tcp://HOST:PORT/PATH; may be repeated")
     scan.add_argument("--modbus", action="append", default=[], metavar="HOST[:PORT]", help="probe a Modbus TCP device or gateway; may be repeated")
+    scan.add_argument("--bacnet", action="append", default=[], metavar="HOST[:PORT]", help="who-is to a BACnet device or a broadcast address; may be repeated")
+    scan.add_argument("--instances", default="0-4194302", help="BACnet device instances that are asked (default %(default)s)")
+    scan.add_argument("--config", type=Path, metavar="DIR", help="a site whose devices are scanned as site.toml says: transport, security, user")
+    scan.add_argument("--device", action="append", default=[], metavar="NAME", help="only this device of --config; may be repeated")
     scan.add_argument("--units", default="1-10", help="Modbus unit ids to try, such as 1-10,20 (default %(default)s)")
     scan.add_argument("--tables", default="holding,input", help="Modbus tables: holding, input, coil, discrete (default %(default)s)")
     scan.add_argument("--range", default="1-200", help="Modbus registers of each table, counted from 1 (default %(default)s)")
@@ -47,8 +64,8 @@ def add_commands(commands: Any) -> None:
 def _scan(asked: argparse.Namespace) -> int:
     from controller.scan.draft import as_json, draft_of, site_toml
 
-    scanners, holes = _scanners(asked)
-    surveys = asyncio.run(_run(scanners, asked.rate))
+    scanners, networks, holes = _scanners(asked)
+    surveys = asyncio.run(_run(scanners, networks, asked.rate))
     draft = draft_of(surveys)
     for survey in surveys:
         _say(f"{survey.device}: {'answered' if survey.answered else 'no answer'}, {len(survey.points)} points in {survey.requests} requests")
@@ -67,19 +84,20 @@ def _scan(asked: argparse.Namespace) -> int:
     return 0 if answered else 1
 
 
-async def _run(scanners: Sequence[Scanner], rate: float) -> list[Survey]:
+async def _run(scanners: Sequence[Scanner], networks: Sequence[BacnetNetwork], rate: float) -> list[Survey]:
     from controller.scan import Pace
 
     pace = Pace(rate)
-    return [await scanner.scan(pace, _say) for scanner in scanners]
+    met = [scanner for network in networks for scanner in await network.find(pace, _say)]
+    return [await scanner.scan(pace, _say) for scanner in (*scanners, *met)]
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _scanners(asked: argparse.Namespace) -> tuple[list[Scanner], dict[str, Any]]:
-    """Returns what is to be scanned, and the holes known so far.
+def _scanners(asked: argparse.Namespace) -> tuple[list[Scanner], list[BacnetNetwork], dict[str, Any]]:
+    """Returns the devices and the networks that are to be scanned, and the holes known so far.
 
     Raises ScanErrors with everything that is wrong with what was asked.
     """
@@ -100,9 +118,11 @@ def _scanners(asked: argparse.Namespace) -> tuple[list[Scanner], dict[str, Any]]
         problems.append(f"--out {asked.out}: exists; allowed: a new file, or --force")
     if asked.out and not asked.out.parent.is_dir():
         problems.append(f"--out {asked.out}: no such directory; allowed: a file in a directory that exists")
-    if not asked.opcua and not asked.modbus:
-        problems.append("nothing to scan; allowed: --opcua URL, --modbus HOST[:PORT], or several of them")
-    scanners: list[Scanner] = []
+    if not (asked.opcua or asked.modbus or asked.bacnet or asked.config):
+        problems.append("nothing to scan; allowed: --opcua URL, --modbus HOST[:PORT], --bacnet HOST[:PORT], --config DIR, or several of them")
+    networks = _networks(asked, problems)
+    reach = Reach(units, tables, min(registers, default=1) - 1, max(registers, default=1) - 1, asked.block, asked.timeout)
+    scanners: list[Scanner] = _declared(asked, reach, holes, problems)
     for url in asked.opcua:
         parts = _split(url, "opc.tcp", OPCUA_PORT)
         if parts is None:
@@ -117,19 +137,73 @@ def _scanners(asked: argparse.Namespace) -> tuple[list[Scanner], dict[str, Any]]
             problems.append(f"--modbus {place!r}; allowed: HOST or HOST:PORT")
             continue
         host, port, _ = parts
-        known = {int(unit): runs for unit, runs in holes.get(f"{host}:{port}", {}).items()}
-        name, (first, last) = _name("modbus", host, port, MODBUS_PORT), (min(registers, default=1) - 1, max(registers, default=1) - 1)
-        scanners.append(ModbusScanner(name, host, port, units, tables, first, last, asked.block, asked.timeout, known))
+        scanners.append(ModbusScanner(_name("modbus", host, port, MODBUS_PORT), host, port, *reach, _known_of(holes, host, port)))
     if problems:
         raise ScanErrors("\n".join(problems))
-    return scanners, holes
+    return scanners, networks, holes
+
+
+def _known_of(holes: dict[str, Any], host: str, port: int) -> dict[int, Any]:
+    return {int(unit): runs for unit, runs in holes.get(f"{host}:{port}", {}).items()}
+
+
+def _networks(asked: argparse.Namespace, problems: list[str]) -> list[BacnetNetwork]:
+    if not asked.bacnet:
+        return []
+    from controller.scan.bacnet import BacnetNetwork
+
+    instances = _numbers(asked.instances, 0, BACNET_LAST, "--instances", f"one range of instances 0 .. {BACNET_LAST}, such as 100-199", problems, one=True)
+    networks = []
+    for place in asked.bacnet:
+        parts = _split(f"bacnet://{place}", "bacnet", BACNET_PORT)
+        if parts is None or parts[2] != "/":
+            problems.append(f"--bacnet {place!r}; allowed: HOST or HOST:PORT, of a device or the broadcast address of a network")
+        elif instances:
+            networks.append(BacnetNetwork(parts[0], parts[1], instances[0], instances[-1]))
+    return networks
+
+
+def _declared(asked: argparse.Namespace, reach: Reach, holes: dict[str, Any], problems: list[str]) -> list[Scanner]:
+    """Returns the devices of a site that are to be scanned, each spoken to as ``site.toml`` says."""
+    if asked.config is None:
+        problems += [f"--device {name!r}; allowed: together with --config DIR" for name in asked.device]
+        return []
+    from controller.fieldbus.opcua_security import Keys
+    from controller.scan.bacnet import BacnetScanner
+    from controller.scan.modbus import ModbusScanner
+    from controller.scan.opcua import OpcuaScanner
+    from plant_models.site.agree import site_problems
+    from plant_models.site.links import line_of
+    from plant_models.site.settings import read_site
+
+    draft, wrong = read_site(asked.config, os.environ)
+    found = [*wrong, *(site_problems(draft) if draft is not None else [])]
+    if draft is None or found:
+        problems += [str(problem) for problem in found]
+        return []
+    site = draft.site
+    scanners: list[Scanner] = []
+    problems += [f"--device {name!r}; allowed: {', '.join(site.device) or 'none is declared'}" for name in asked.device if name not in site.device]
+    for name, device in site.device.items():
+        if asked.device and name not in asked.device:
+            continue
+        if device.protocol == "modbus":
+            host, port = line_of(device)
+            scanners.append(ModbusScanner(name, host, port, *reach, _known_of(holes, host, port), device, site.directory))
+        elif device.protocol == "opcua":
+            keys = Keys(site.persistence.directory / "opcua", site.directory)
+            url = f"opc.tcp://{device.host}:{device.port}{device.path}"
+            scanners.append(OpcuaScanner(name, url, {"protocol": "opcua", "host": device.host, "port": device.port}, of=device.opcua, keys=keys, declared=True))
+        else:
+            scanners.append(BacnetScanner(name, device.host, device.port, device.instance or 0, declared=True))
+    return scanners
 
 
 def _numbers(text: str, low: int, high: int, option: str, allowed: str, problems: list[str], one: bool = False) -> list[int]:
     found: list[int] = []
     pieces = text.split(",")
     for piece in pieces:
-        match = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", piece, re.ASCII)
+        match = re.fullmatch(r"\s*(\d{1,7})\s*(?:-\s*(\d{1,7})\s*)?", piece, re.ASCII)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if not low <= first <= last <= high or (one and len(pieces) > 1):
             problems.append(f"{option} {text!r}; allowed: {allowed}")

@@ -150,6 +150,20 @@ class BacnetLink:
         except TimeoutError:
             return Trouble(Kind.SILENT, f"{self.name}: no whole answer within {2.0 * timeout_s:g} s")
 
+    async def who_is(self, low: int, high: int, timeout_s: float) -> list[tuple[str, int, int]] | Trouble:
+        """Asks once who is there with an instance from ``low`` to ``high``, and returns host, port and instance of whoever answered in time.
+
+        The address may be that of one device or the broadcast address of its network; devices behind a router are left out.
+        """
+        if (trouble := await self.bind(timeout_s)) is not None:
+            return trouble
+        assert self._stack is not None
+        heard = await self._stack.who_is(low, high, address=self._peer, timeout=timeout_s)
+        found = {
+            (str(i.pduSource.addrTuple[0]), int(i.pduSource.addrTuple[1]), int(i.iAmDeviceIdentifier[1])) for i in heard if hasattr(i.pduSource, "addrTuple")
+        }
+        return sorted(found, key=lambda one: one[2])
+
     async def close(self) -> None:
         """Gives the port back; never raises."""
         stack, wire, self._stack, self._wire = self._stack, self._wire, None, None
@@ -180,6 +194,7 @@ def _bound(host: str, port: int) -> socket.socket:
     own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         own.setblocking(False)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)  # for who-is
         own.bind((host, port))
     except OSError:
         own.close()

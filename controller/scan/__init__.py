@@ -41,6 +41,8 @@ class Survey:
     remarks: tuple[str, ...] = ()
     requests: int = 0
     details: Mapping[str, Any] = field(default_factory=dict)
+    declared: bool = False
+    """Whether a site declares the device already."""
 
 
 class Scanner(Protocol):

@@ -39,6 +39,27 @@ _SPELT: Final[Mapping[str, str]] = {
     "tr": "ton",
     "sec": "s",
     "inwc": "inH2O",
+    "degrees-celsius": "degC",
+    "degrees-fahrenheit": "degF",
+    "degrees-kelvin": "K",
+    "delta-degrees-kelvin": "K",
+    "percent-relative-humidity": "%",
+    "kilowatts": "kW",
+    "watts": "W",
+    "megawatts": "MW",
+    "kilowatt-hours": "kWh",
+    "tons-refrigeration": "ton",
+    "kilopascals": "kPa",
+    "pascals": "Pa",
+    "bars": "bar",
+    "pounds-force-per-square-inch": "psi",
+    "inches-of-water": "inH2O",
+    "liters-per-second": "l/s",
+    "liters-per-minute": "l/min",
+    "cubic-meters-per-hour": "m3/h",
+    "cubic-meters-per-second": "m3/s",
+    "us-gallons-per-minute": "gpm",
+    "seconds": "s",
     "in.wc": "inH2O",
 }
 _OURS: Final = {unit.lower(): unit for table in CONVERSIONS.values() for unit in table} | {"mw": "MW", "mwh": "MWh"}
@@ -149,6 +170,6 @@ def site_toml(surveys: Sequence[Survey]) -> str:
     """Returns the tables for ``site.toml`` that declare the devices which answered."""
     lines: list[str] = []
     for survey in surveys:
-        if survey.answered:
+        if survey.answered and not survey.declared:
             lines += [f"[device.{survey.device}]", *(f'{k} = "{v}"' if isinstance(v, str) else f"{k} = {v}" for k, v in survey.settings.items()), ""]
     return "\n".join(lines)

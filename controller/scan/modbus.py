@@ -5,9 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
-from controller.fieldbus.modbus_link import Kind, Trouble, link_to
+from controller.fieldbus.modbus_link import Kind, Manners, Trouble, link_to
 from controller.scan import Found, Pace, Survey, Told, spans
 from plant_models.site.address import Table
 from plant_models.site.topology import Device
@@ -33,7 +34,10 @@ class _Swept:
 
 @dataclass
 class ModbusScanner:
-    """One Modbus TCP address to be probed; ``first`` and ``last`` are offsets counted from 0, ``known`` holes of an earlier scan."""
+    """One Modbus address to be probed; ``first`` and ``last`` are offsets counted from 0, ``known`` holes of an earlier scan.
+
+    ``declared`` is a device of a site whose files are in ``directory``; without it Modbus TCP is spoken.
+    """
 
     device: str
     host: str
@@ -45,12 +49,16 @@ class ModbusScanner:
     block: int = 50
     timeout_s: float = 1.0
     known: Holes = field(default_factory=dict)
+    declared: Device | None = None
+    directory: Path = Path()
     requests: int = 0
 
     async def scan(self, pace: Pace, told: Told) -> Survey:
         """Probes every unit in turn; one that does not answer is asked twice and left."""
         self._pace = pace
-        self._link = link_to(Device("modbus", host=self.host, port=self.port))
+        device = self.declared or Device("modbus", host=self.host, port=self.port)
+        self._link = link_to(device, self.directory)
+        self._manners = Manners(0, device.pause_wall_s, device.connect_settle_wall_s, device.quiet_wall_s)
         found: dict[int, dict[Table, _Swept]] = {}
         remarks: list[str] = []
         reached = False
@@ -74,14 +82,14 @@ class ModbusScanner:
         remarks += _echoes(found)
         points = tuple(p for unit, tables in found.items() for table, swept in tables.items() for p in _points(unit, table, swept))
         settings: dict[str, str | int] = {"protocol": "modbus", "host": self.host, "port": self.port}
-        return Survey(self.device, settings, bool(found), points, tuple(remarks), self.requests, _details(found))
+        return Survey(self.device, settings, bool(found), points, tuple(remarks), self.requests, _details(found), self.declared is not None)
 
     async def _ask(self, unit: int, table: Table, offset: int, count: int) -> Sequence[int] | Trouble:
         answer: Sequence[int] | Trouble = Trouble(Kind.SILENT, "not asked")
         for _ in range(_ATTEMPTS):
             await self._pace.turn()
             self.requests += 1
-            answer = await self._link.read(unit, table, offset, count, self.timeout_s)
+            answer = await self._link.read(unit, table, offset, count, self.timeout_s, self._manners)
             if not isinstance(answer, Trouble) or answer.kind in (Kind.HOLE, Kind.EXCEPTION):
                 break
         return answer

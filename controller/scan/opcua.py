@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -13,8 +12,11 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.uaerrors import UaError
 
+from controller.fieldbus.opcua_link import FAILURES, connect, part, words
+from controller.fieldbus.opcua_security import Keys
 from controller.scan import Found, Pace, Survey, Told
 from plant_models.site.codec import OPCUA_TYPES
+from plant_models.site.opcua import OpcUa
 
 T = TypeVar("T")
 
@@ -39,13 +41,19 @@ class _Variable:
 
 @dataclass
 class OpcuaScanner:
-    """One OPC UA server to be browsed, without security; at most ``most`` variables are looked at."""
+    """One OPC UA server to be browsed; at most ``most`` variables are looked at.
+
+    ``of`` says how it is spoken to, ``keys`` are the certificates for that; ``declared``: whether a site has the device already.
+    """
 
     device: str
     url: str
     settings: dict[str, str | int]
     most: int = 20_000
     timeout_s: float = 5.0
+    of: OpcUa = OpcUa()  # noqa: RUF009  # frozen
+    keys: Keys | None = None
+    declared: bool = False
     remarks: list[str] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
     requests: int = 0
@@ -53,14 +61,12 @@ class OpcuaScanner:
     async def scan(self, pace: Pace, told: Told) -> Survey:
         """Browses everything below Objects but the server's own nodes, then asks for the attributes of what was found."""
         self._pace, self._told = pace, told
-        client = Client(self.url, timeout=self.timeout_s, auto_reconnect=False)
-        client.name = client.description = "coldaisle scan"
         points: tuple[Found, ...] = ()
-        answered = False
         try:
-            async with asyncio.timeout(self.timeout_s):
-                await client.connect()
-            answered = True
+            client = (await connect(self.url, self.of, self.keys, self.timeout_s, self.timeout_s)).client
+        except FAILURES as failure:
+            return Survey(self.device, self.settings, False, (), (f"{self.url}: {words(failure)}",), self.requests, {"left_out": {}}, self.declared)
+        try:
             namespaces = await self._namespaces(client)
             variables = await self._browse(client)
             points = tuple(
@@ -69,9 +75,9 @@ class OpcuaScanner:
         except _FAILURES as failure:
             self.remarks.append(f"{self.url}: {type(failure).__name__} {failure}".strip())
         finally:
-            await _part(client)
+            await part(client)
         remarks = [*self.remarks, *(f"{count} left out: {why}" for why, count in self.left_out.items())]
-        return Survey(self.device, self.settings, answered, points, tuple(remarks), self.requests, {"left_out": dict(self.left_out)})
+        return Survey(self.device, self.settings, True, points, tuple(remarks), self.requests, {"left_out": dict(self.left_out)}, self.declared)
 
     async def _turn(self) -> None:
         await self._pace.turn()
@@ -219,16 +225,3 @@ def _identifier(node: ua.NodeId) -> str:
     """Returns kind and identifier as an address has them: the text form without its namespace."""
     text: str = node.to_string()
     return text.partition(";")[2] if node.NamespaceIndex else text
-
-
-async def _part(client: Client) -> None:
-    """Says goodbye if the server still listens, and leaves neither socket nor task."""
-    try:
-        async with asyncio.timeout(_GOODBYE_S):
-            await client.disconnect()
-    except _FAILURES:
-        pass
-    finally:
-        client.disconnect_socket()
-    for _ in range(2):  # the transport's own callback, then the socket's
-        await asyncio.sleep(0)
