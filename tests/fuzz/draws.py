@@ -64,7 +64,7 @@ def situation(rng: Random) -> Situation:
         elapsed_s=rng.choice((300.0, 300.0, 60.0, 5.0, 0.0, 900.0, 1e9, -300.0, rng.choice(STRANGE))),
         measured={signal: value for signal in SIGNALS if (value := _measured(rng, signal, calm, at_rest)) is not None},
         in_force={name: value for name in ALLOWED if (value := _held(rng, name)) is not None},
-        writable=frozenset(ALLOWED) if rng.random() < 0.7 else frozenset(rng.sample((*ALLOWED, *UNKNOWN_NAMES), rng.randint(0, 8))),
+        writable=frozenset(ALLOWED) if rng.random() < 0.3 else frozenset(rng.sample((*ALLOWED, *UNKNOWN_NAMES), rng.randint(0, 8))),
         inlets={hall: _trend(rng, calm) for hall in ROWS if rng.random() < 0.95},
         frozen=frozenset(rng.sample(tuple(ALLOWED), 3)) if rng.random() < 0.1 else frozenset(),
         confidence=rng.choice((0.0, 0.5, rng.choice(STRANGE))) if rng.random() < 0.1 else 1.0,

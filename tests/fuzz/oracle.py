@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from tests.fuzz import site
@@ -26,7 +27,7 @@ class At:
     seen: Seen
     permitted: Mapping[str, Any]
 
-    @property
+    @cached_property
     def allowed(self) -> site.Allowed:
         """Returns what the setpoint may be."""
         return site.ALLOWED[self.name]
@@ -41,17 +42,17 @@ class At:
         """Returns the longest step up."""
         return math.inf if self.allowed.up == math.inf else self.allowed.up * self.seen.minutes
 
-    @property
+    @cached_property
     def halls(self) -> list[str]:
         """Returns the halls that it cools."""
         return halls_of(self.name)
 
-    @property
+    @cached_property
     def hot(self) -> bool:
         """Returns whether any of them is hot."""
         return any(self.seen.hot(hall) for hall in self.halls)
 
-    @property
+    @cached_property
     def running(self) -> list[str]:
         """Returns the chillers behind it whose compressors may run."""
         plant = self.name.partition(".")[0]
@@ -66,7 +67,7 @@ class At:
         """Returns whether it sets one of these."""
         return self.name.partition(".")[2] in quantities
 
-    @property
+    @cached_property
     def floor(self) -> float:
         """Returns what machines and electronics do not stand less of, without the lift."""
         if self.sets("tcs_setpoint_c"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tests.fuzz import site
@@ -20,7 +21,7 @@ def number(value: Any) -> float | None:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Seen:
     """What the plant says of itself, with unknown for what is no number."""
 
@@ -45,10 +46,12 @@ class Seen:
         """Returns the hall's own hottest inlet, then each row's."""
         return [self.of(f"{hall}.rack_inlet_max_c"), *(self.of(f"{row}.rack_inlet_c") for row in site.ROWS[hall])]
 
+    @lru_cache(maxsize=64)  # noqa: B019  # few situations, and short-lived
     def overheated(self, hall: str) -> bool:
         """Returns whether anything in the hall is above allowable."""
         return any(value is not None and value > site.ALLOWABLE_C[hall] for value in self.inlets_of(hall))
 
+    @lru_cache(maxsize=64)  # noqa: B019  # few situations, and short-lived
     def hot(self, hall: str) -> bool:
         """Returns whether two neighbours are above the recommended inlet, or any for 5 min or for nobody knows how long."""
         above = [value is not None and value > site.RECOMMENDED_C for value in self.inlets_of(hall)]
@@ -57,11 +60,13 @@ class Seen:
         short = trend is not None and trend.hot_for_s < site.HOT_AFTER_S
         return self.overheated(hall) or neighbours or (any(above) and not short)
 
+    @lru_cache(maxsize=64)  # noqa: B019  # few situations, and short-lived
     def blind(self, hall: str) -> bool:
         """Returns whether the hottest inlet is unknown."""
         whole, *rows = self.inlets_of(hall)
         return whole is None and any(value is None for value in rows)
 
+    @lru_cache(maxsize=64)  # noqa: B019  # few situations, and short-lived
     def rising(self, hall: str) -> bool:
         """Returns whether the inlet rises too fast or may."""
         trend = self.inlets.get(hall)
@@ -69,16 +74,19 @@ class Seen:
             return True
         return not (trend.rate_k_per_h <= site.RATE_K_PER_H[hall] and trend.rise_k <= site.RISE_K)
 
+    @lru_cache(maxsize=64)  # noqa: B019  # few situations, and short-lived
     def falling(self, hall: str) -> bool:
         """Returns whether the inlet falls too fast."""
         trend = self.inlets.get(hall)
         return trend is not None and ((trend.rate_k_per_h is not None and trend.rate_k_per_h < -site.RATE_K_PER_H[hall]) or trend.fall_k > site.RISE_K)
 
+    @lru_cache(maxsize=64)  # noqa: B019  # few situations, and short-lived
     def humid(self, hall: str) -> bool:
         """Returns whether the hall is humid or may be."""
         pairs = ((self.of(f"{hall}.room_dewpoint_c"), site.DEWPOINT_MAX_C), (self.of(f"{hall}.room_rh_pct"), site.HUMIDITY_MAX_PCT))
         return any(value is None or value > most for value, most in pairs)
 
+    @lru_cache(maxsize=64)  # noqa: B019  # few situations, and short-lived
     def compressor(self, chiller: str) -> bool:
         """Returns whether a compressor runs, or may."""
         return self.of(f"{chiller}.machine_state") in (None, 2.0)
@@ -87,11 +95,13 @@ class Seen:
         """Returns whether water must pass a chiller, or may have to."""
         return self.of(f"{chiller}.machine_state") not in (0.0, 4.0, 5.0)
 
+    @lru_cache(maxsize=64)  # noqa: B019  # few situations, and short-lived
     def starved(self, chiller: str) -> bool:
         """Returns whether an evaporator has too little water, or may have."""
         flow_kgs = self.of(f"{chiller}.evaporator_flow_kgs")
         return self.wet(chiller) and (flow_kgs is None or flow_kgs < site.FLOW_STARVED_KGS[chiller])
 
+    @lru_cache(maxsize=64)  # noqa: B019  # few situations, and short-lived
     def cold_basin(self, plant: str) -> bool:
         """Returns whether a basin of the plant is near freezing, or may be."""
         leaving_c = self.of(f"{plant}.cws_temp_c")
