@@ -91,19 +91,19 @@ class Case:
 
     def not_less_cooling(self) -> Interval:
         """Returns what does not reduce cooling; with nothing known in force there is nothing to compare with."""
-        return self._beside_held(self.more_cooling, 1)
+        return self._beside_held(upwards=self.more_cooling is Direction.HIGHER)
 
     def not_more_cooling(self) -> Interval:
         """Returns what does not increase cooling."""
-        return self._beside_held(self.more_cooling, -1)
+        return self._beside_held(upwards=self.more_cooling is Direction.LOWER)
 
-    def _beside_held(self, more: Direction | None, sign: int) -> Interval:
+    def _beside_held(self, upwards: bool) -> Interval:
         held = self.held
         if held is None:
             return FREE
-        if more is None:
+        if self.more_cooling is None:
             return Interval(held, held)
-        return Interval(low=held) if more * sign > 0 else Interval(high=held)
+        return Interval(low=held) if upwards else Interval(high=held)
 
     @cached_property
     def full_cooling(self) -> float | None:

@@ -94,7 +94,7 @@ def settle(
     """
     since_s: dict[Condition, float] = {}
     standing: dict[Condition, float] = {}
-    for condition in sorted({*found, *unknown, *memory.since_s, *memory.standing}):
+    for condition in sorted({*found, *memory.since_s, *memory.standing}):
         rule, last_s = dwell.get(condition, AT_ONCE), memory.standing.get(condition)
         if condition in found:
             began_s = min(at_s, memory.since_s.get(condition, at_s))

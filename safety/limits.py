@@ -305,6 +305,7 @@ def narrow_value(key: str, default: float, value: float | None, cautious: Direct
     """Narrows a single number: the site's value may only lie on the ``cautious`` side of the default, None keeps it."""
     if value is None:
         return default
-    if math.isfinite(value) and (value - default) * cautious >= 0.0:
+    keeps = value <= default if cautious is Direction.LOWER else value >= default
+    if math.isfinite(value) and keeps:
         return value
     return Widening(key, value, f"{'<=' if cautious is Direction.LOWER else '>='} {default:g}")

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from safety.conditions import Settling, settle
 from safety.envelope import judge
 from safety.limits import HallLimits, Narrowed, SetpointLimits
+from safety.modes import Condition
 from safety.records import Intervention, Verdict
 
 CHWS, CWS, FAN = "plant.chws_setpoint_c", "plant.cws_setpoint_c", "hall-a.crah_fan_setpoint_pct"
@@ -70,3 +72,16 @@ def test_both_ends_of_a_range_are_finite(end):
 def test_a_narrowed_limit_has_no_problems_unless_it_says_so(calm):
     assert Narrowed(calm.limits.setpoints[CHWS]).problems == ()
     assert HallLimits("h", None).rows == ()
+
+
+def test_what_stands_goes_on_at_once_and_unseen_for_ever():
+    heat, plan = Condition.HEAT_WAVE, Condition.NO_PLAN
+    assert settle(Settling({}, {heat: 100.0}), {heat}, (), 200.0) == (frozenset({heat}), Settling({}, {heat: 200.0}))
+    assert settle(Settling({}, {plan: 100.0}), (), {plan}, 1e9) == (frozenset({plan}), Settling({}, {plan: 1e9}))
+
+
+def test_what_is_remembered_is_in_one_order():
+    standing, memory = settle(Settling(), frozenset(Condition), (), 0.0)
+    kept = [list(memory.standing), list(memory.since_s)]
+    assert kept == [sorted(names) for names in kept]
+    assert len(standing) > 20
