@@ -18,8 +18,10 @@ from controller.record import CycleMemory, CycleRecord, Decision, Given, Orders
 from controller.reuse import go_on
 from controller.stages import Stages
 from controller.watch import Seen, watch
+from plant_models.site.ladder import ladder_of
 from safety.authority import plan_confidence, residual_authority
 from safety.envelope import judge
+from safety.ladder import descend
 from safety.limits import Limits
 from safety.modes import ROW_OF, WRITES, Mode, ModeState, Stage, engage, next_mode
 from safety.ownership import arranged
@@ -108,6 +110,7 @@ class Cycle:
             held.in_force,
             held.writable,
             inlets=inlets(trends, at_s),
+            frozen=descend(ladder_of(s.loaded.site, s.loaded.points), measured.values)[1],
             runs=starts.runs,
             withdrawn=frozenset(one.equipment for one in maintenance),
         )

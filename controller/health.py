@@ -9,11 +9,13 @@ from controller.hold import Holdings
 from controller.record import CycleMemory, Orders
 from controller.watch import Sort, WatchMemory
 from plant_models.site.conditions import contacts_of, load_share, load_threshold, weather_thresholds
+from plant_models.site.ladder import ladder_of
 from plant_models.site.load import LoadedSite
 from safety.authority import Doubt, plan_confidence
 from safety.conditions import Settling, beyond, settle, spoken
+from safety.ladder import descend
 from safety.limits import Limits
-from safety.modes import Condition, Mode
+from safety.modes import ROW_OF, Condition, Mode
 from safety.ownership import WHOLE_SITE, Maintenance
 from safety.records import Estimate, Forecast, Measurements, Outcome, Proposal, Receipt
 from safety.signals import Role, point
@@ -64,6 +66,8 @@ def observe(loaded: LoadedSite, limits: Limits, now: Circumstances) -> tuple[fro
         found.add(Condition.OPERATOR_RELEASE)
     if any(hottest_inlet_c(hall, now.measured.values) is None for hall in limits.halls):
         found.add(Condition.READINGS_GAP if released else Condition.INLET_UNKNOWN)
+    lost, _ = descend(ladder_of(loaded.site, loaded.points), now.measured.values)
+    found |= {Condition.READINGS_GAP if released and ROW_OF[one].latches else one for one in lost}
     if gap(loaded, now.measured):
         found.add(Condition.READINGS_GAP)
     if not now.usable.solved:

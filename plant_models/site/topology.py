@@ -311,6 +311,7 @@ class Site:
     money: Money = field(default_factory=Money)
     limits: Limits = field(default_factory=Limits)
     conditions: Conditions = field(default_factory=Conditions)
+    ladder: Mapping[str, Literal["freeze", "reset", "hold", "release"]] = field(default_factory=dict)  # by signal: what its loss leads to
     optimiser: Optimiser = field(default_factory=Optimiser)
     device: Mapping[Name, Device] = field(default_factory=dict)
     plant: tuple[Plant, ...] = ()

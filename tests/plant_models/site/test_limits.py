@@ -100,3 +100,17 @@ def test_a_site_of_nothing_has_no_setpoints_to_write(load: Load, header: str) ->
     loaded = load('[site]\nname = "bare"\n', header)
     limits = limits_of(loaded.site, loaded.points)
     assert (dict(limits.setpoints), limits.chillers, limits.halls, limits.plants) == ({}, (), (), ())
+
+
+def test_a_rung_of_a_signal_that_nothing_reads_is_refused(spoil: Spoil) -> None:
+    ladder = '[ladder]\n"plant.chws_temp_c" = "hold"\n"plant.chwr_temp_c" = "hold"\n"ch-1.power_kw" = "panic"\n'
+    problems = spoil(site={"[device.plc]": f"{ladder}[device.plc]"})
+    assert any("panic" in p.value for p in problems)
+    unread = spoil(site={"[device.plc]": f"{ladder.replace('panic', 'freeze')}[device.plc]"})
+    assert [(p.where, p.allowed) for p in unread] == [('site.toml: ladder."plant.chwr_temp_c"', "a signal that a row of points.csv reads")]
+
+
+def test_bands_lie_within_their_range(spoil: Spoil, load: Load, site_text: str) -> None:
+    assert [p.where for p in spoil(site={"own = 9": "own = 9\nbands = [[5.0, 7.0]]"})] == ['site.toml: setpoint."plant.chws_setpoint_c".bands']
+    loaded = load(site_text.replace("own = 9", "own = 9\nbands = [[7.0, 8.0]]"))
+    assert limits_of(loaded.site, loaded.points).setpoints["plant.chws_setpoint_c"].bands == ((7.0, 8.0),)
