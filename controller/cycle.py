@@ -129,7 +129,7 @@ class Cycle:
             s.loaded, limits, Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held, watched, maintenance, doubts)
         )
         mode = next_mode(engage(memory.mode, at_s) if orders.engage else memory.mode, conditions, at_s, s.mode_rules)
-        proposal = choose(mode.mode, corrected, usable, reset)
+        proposal = choose(mode.mode, corrected, usable, rolled_back(orders, at_s) or reset)
         planned = proposal.source in (Source.PLAN, Source.CORRECTED)
         situation = replace(situation, confidence=plan_confidence(doubts) if planned else 1.0)
         verdict = judge(proposal.setpoints, situation, limits)
@@ -193,6 +193,13 @@ def choose(mode: Mode, corrected: Proposal, usable: Proposal, reset: Proposal) -
         return reset
     source = Source.KEEP if mode is Mode.HOLD else Source.NONE
     return Proposal(source, reset.made_at_s, solved=True, setpoints={}, says="what is in force stays" if mode is Mode.HOLD else "the BAS is in charge")
+
+
+def rolled_back(orders: Orders, at_s: float) -> Proposal | None:
+    """Returns the last known good setpoints as a proposal, None where none were ordered; the envelope judges them as any other."""
+    if not orders.setpoints:
+        return None
+    return Proposal(Source.KEEP, at_s, solved=True, setpoints=orders.setpoints, says="back to the last known good setpoints")
 
 
 def in_charge(mode: Mode, verdict: Verdict, held: Holdings, requested: Mapping[str, float]) -> Mapping[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
 from collections.abc import Mapping
@@ -27,6 +26,8 @@ from controller.optimise.worker import OptimiserWorker
 from controller.plant import HEARTBEAT_SIGNAL, HEARTBEAT_WRAPS, Plant, connect_buses
 from controller.record import CycleMemory, Orders, RunHeader
 from controller.rollout.drills import Drills, failed
+from controller.rollout.rollback import ALL, LAST_GOOD, RollbackError, Rollbacks, known_good, resume, stage_for
+from controller.rollout.versions import Start, VersionError, Versions
 from controller.stages import Stages, fresh_memory, stages_of
 from controller.watch import changes
 from plant_models.site.limits import limits_of
@@ -34,6 +35,7 @@ from plant_models.site.load import LoadedSite
 from safety.finite import finite
 from safety.modes import ROW_OF, WRITES, Condition, Mode, Stage, after_restart
 from safety.ownership import WHOLE_SITE, Maintenance
+from safety.rollback import Part
 
 log = structlog.get_logger()
 
@@ -70,6 +72,9 @@ class Daemon:
     journal: Journal
     engine: Engine
     optimiser: OptimiserWorker
+    rollbacks: Rollbacks
+    again: bool = False
+    """Whether the daemon ended in order to be started again on other versions."""
     cycles: int = 0
     notifier: Notifier = field(default_factory=Notifier)
     last: Done | None = None
@@ -77,13 +82,15 @@ class Daemon:
     def __post_init__(self) -> None:
         """Puts the drills on the engine; the first one is due a period after this start."""
         self.drills = Drills(self.engine, self.journal.note, self.engine.clock.now_s())
+        self._stop = asyncio.Event()
+        self.rollbacks.again = self._start_again
 
     async def run(self) -> bool:
         """Runs until SIGTERM or SIGINT, then hands back and returns True; False when decisions could no longer be recorded.
 
         An unexpected exception ends the process, and with it the lease.
         """
-        stop = asyncio.Event()
+        stop = self._stop
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         server = await serve(self.loaded.site.persistence.socket, self.answer)
@@ -107,6 +114,10 @@ class Daemon:
             return False
         await self.journal.note(self._event("handed_back", "daemon", reason, ""))
         return True
+
+    def _start_again(self) -> None:
+        self.again = True
+        self._stop.set()
 
     async def _until(self, stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
         waiting = asyncio.ensure_future(stop.wait())
@@ -141,6 +152,7 @@ class Daemon:
             )
         await self._note_findings(done)
         await self.drills.after_cycle(done)
+        await self.rollbacks.after_cycle(done)
         if decision.measured.faults and self.cycles == 1:
             log.warning("readings_refused", count=len(decision.measured.faults), first=[f.says for f in decision.measured.faults[:5]])
         if self.cycles == 1:
@@ -165,14 +177,18 @@ class Daemon:
             return self.status()
         if do == "explain":
             return explanation(self.last.record) if self.last else {"error": "no cycle was recorded yet in this run"}
-        if do not in ("release", "engage", "stage", "drill", "maintenance"):
-            return {"error": f"do={do!r}: must be status, explain, release, engage, stage, drill or maintenance"}
+        if do not in ("release", "engage", "stage", "drill", "rollback", "maintenance"):
+            return {"error": f"do={do!r}: must be status, explain, release, engage, stage, drill, rollback or maintenance"}
         reason, who = str(request.get("reason", "")).strip(), str(request.get("who", "")) or "operator"
         if not reason:
             return {"error": f"{do}: a reason is needed"}
         if do == "drill":
             refused = await self.drills.order(who, reason)
             return {"error": f"drill: {refused}"} if refused else {"done": do, "says": "the drill begins with the next cycle; its result is in the journal"}
+        if do == "rollback":
+            return await self._roll_back(request, who, reason)
+        if do == "engage":
+            self.rollbacks.engaged()
         if do == "stage":
             return await self._change_stage(str(request.get("stage", "")), who, reason)
         if do == "maintenance":
@@ -196,6 +212,17 @@ class Daemon:
         await self.journal.note(self._event("maintenance", who, reason, f"{equipment} {hours:g} h"))
         log.warning("maintenance_begun" if begun else "maintenance_over", equipment=equipment, hours=hours, who=who, reason=reason)
         return {"done": "maintenance", "equipment": equipment, "ends_s": ends_s, "says": "from the next cycle on"}
+
+    async def _roll_back(self, request: Mapping[str, Any], who: str, reason: str) -> Mapping[str, Any]:
+        named = [str(name) for name in request.get("parts", ())]
+        unknown = [name for name in named if name not in {*Part, "all"}]
+        if unknown or not named:
+            return {"error": f"rollback {', '.join(unknown) or 'of nothing'}: must be {', '.join(Part)} or all"}
+        parts = ALL if "all" in named else [Part(name) for name in named]
+        try:
+            return {"done": "rollback", "says": await self.rollbacks.order(parts, str(request.get("to") or LAST_GOOD), who, reason)}
+        except (RollbackError, VersionError) as error:
+            return {"error": f"rollback: {error}"}
 
     async def _change_stage(self, wanted: str, who: str, reason: str) -> Mapping[str, Any]:
         built = {s.name.lower(): s for s in STAGES_BUILT}
@@ -247,8 +274,8 @@ async def end(tasks: list[asyncio.Task[None]]) -> None:
         await asyncio.wait(tasks, timeout=CANCEL_AGAIN_WALL_S)
 
 
-async def start(loaded: LoadedSite, asked: Stage | None) -> Daemon:
-    """Opens journal, devices and optimiser and puts the daemon together; the plant is not yet touched.
+async def start(loaded: LoadedSite, asked: Stage | None, begin: Start, versions: Versions) -> Daemon:
+    """Opens journal, devices and optimiser and puts the daemon together; the plant is not yet touched. ``begin`` says which versions it runs on.
 
     Raises StageError, JournalError or the site's own errors; nothing is half started then.
     """
@@ -256,7 +283,10 @@ async def start(loaded: LoadedSite, asked: Stage | None) -> Daemon:
     stages = stages_of(loaded)
     journal = Journal(loaded.site.persistence.directory / "journal.sqlite")
     last, staged = await journal.last(), await journal.last_event("stage")
-    stage = allowed_stage(asked, Stage[staged.value] if staged else Stage.MONITOR, loaded.site.rollout.simulated)
+    good = await known_good(journal)
+    then_s, before = last.record.given.snapshot.taken_at_s if last else 0.0, Stage[staged.value] if staged else Stage.MONITOR
+    persisted = await stage_for(journal, begin.use, good, then_s, before)
+    stage = allowed_stage(asked, persisted, loaded.site.rollout.simulated)
     if stage >= Stage.CANARY and not loaded.site.lease.proven:
         raise StageError(f"--stage {stage.name.lower()}: the BAS time-out of this site is not proven ([lease] proven); allowed now: monitor, shadow")
     if loaded.site.rollout.simulated:
@@ -266,7 +296,7 @@ async def start(loaded: LoadedSite, asked: Stage | None) -> Daemon:
     if isinstance(clock, PointClock):
         clock.follow(plant)
     await plant.open()
-    optimiser = OptimiserWorker(loaded.site.directory, os.environ, loaded.site.timing.plan_deadline_wall_s, time_limited=True)
+    optimiser = OptimiserWorker(loaded.site.directory, begin.environ, loaded.site.timing.plan_deadline_wall_s, time_limited=True)
     await optimiser.start()
     await clock.ready()
     memory = resumed(stages, last, clock.now_s())
@@ -277,7 +307,9 @@ async def start(loaded: LoadedSite, asked: Stage | None) -> Daemon:
     engine.set_stage(stage)
     engine.guard.count = 1 + secrets.randbelow(HEARTBEAT_WRAPS - 1)  # so that two daemons with one configuration do not beat alike
     engine.listen_s = loaded.site.lease.bas_timeout_s if HEARTBEAT_SIGNAL in engine.guard.signals else 0.0
-    daemon = Daemon(loaded, stages, journal, engine, optimiser)
+    rollbacks = Rollbacks(engine, journal.note, versions, begin.own, begin.use, good, lambda: None)
+    await resume(rollbacks, journal)
+    daemon = Daemon(loaded, stages, journal, engine, optimiser, rollbacks)
     engine.on_cycle = daemon.recorded
     drilled = await journal.last_event("drill")
     daemon.drills.last_s, engine.alarm = drilled.at_s if drilled else clock.now_s(), failed(drilled)

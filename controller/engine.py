@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from controller.clock import Clock
@@ -40,6 +40,9 @@ class Engine:
     standing: set[Condition] = field(default_factory=set)
     """Conditions that hold until they are taken away again, unlike the guard's findings: a drill, a rollback."""
 
+    fallback: Mapping[str, float] = field(default_factory=dict)
+    """Setpoints that RESET asks for instead of Guideline 36's, after a rollback."""
+
     def __post_init__(self) -> None:
         """Sets the lease as it stands before the first cycle: not wanted."""
         self.loaded = self.cycle.stages.loaded
@@ -74,7 +77,7 @@ class Engine:
 
     async def cycle_once(self) -> Done:
         """Runs one cycle on what has come in since the last one."""
-        orders = replace(self.orders, guard=tuple(sorted(self.guard.findings | self.standing)))
+        orders = replace(self.orders, guard=tuple(sorted(self.guard.findings | self.standing)), setpoints=self.fallback)
         self.orders = Orders()
         self.guard.findings.clear()
         done = await self.cycle(self.memory, self.stage, self.limits, orders, self.last_receipt, self.outlook(self.clock.now_s()))

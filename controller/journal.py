@@ -119,6 +119,11 @@ class Journal:
         row = await self._do(lambda db: db.execute(query, (what,)).fetchone())
         return Event(*row) if row else None
 
+    async def events(self, what: str) -> list[Event]:
+        """Returns all events of one sort, the oldest first."""
+        query = "SELECT at_s, what, who, reason, value FROM event WHERE what = ? ORDER BY event"
+        return [Event(*row) for row in await self._do(lambda db: db.execute(query, (what,)).fetchall())]
+
     def close(self) -> None:
         """Closes the journal after the work in hand."""
         self._thread.submit(self._db.close).result()

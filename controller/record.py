@@ -67,6 +67,8 @@ class Orders:
     """Equipment whose maintenance a person ends now."""
     who: str = ""
     reason: str = ""
+    setpoints: Mapping[str, float] = field(default_factory=dict)
+    """The last known good ones, after a rollback: what RESET asks for instead of Guideline 36."""
 
 
 @dataclass(frozen=True)

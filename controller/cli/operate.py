@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import getpass
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ from plant_models.site.load import LoadedSite, SiteErrors, load_site
 
 if TYPE_CHECKING:
     from controller.live import Live
+    from controller.rollout.versions import Start, Versions
 
 
-_MORE_OF_ORDER = {"stage": ("stage",), "maintenance": ("equipment", "hours")}
+_MORE_OF_ORDER = {"stage": ("stage",), "maintenance": ("equipment", "hours"), "rollback": ("parts", "to")}
 
 
 def add_commands(commands: Any) -> None:
@@ -57,6 +59,12 @@ def add_commands(commands: Any) -> None:
     _config(maintenance)
     _reason(maintenance)
     maintenance.set_defaults(run=_order, refuses=SiteErrors)
+    rollback = commands.add_parser("rollback", help="go back to what was known to be good: setpoints, model, policy, configuration")
+    rollback.add_argument("parts", nargs="*", default=["all"], metavar="PART", help="setpoints, model, policy, configuration or all (default all)")
+    rollback.add_argument("--to", metavar="VERSION", help="the beginning of a version's digest (default last-good)")
+    _config(rollback)
+    _reason(rollback)
+    rollback.set_defaults(run=_order, refuses=SiteErrors)
     stage = commands.add_parser("stage", help="change how far the daemon is trusted")
     stage.add_argument("stage", choices=["monitor", "shadow", "auto"])
     _config(stage)
@@ -104,18 +112,25 @@ def _run(asked: argparse.Namespace) -> int:
     from controller.daemon import StageError, start
     from controller.journal import JournalError
     from controller.log import configure
+    from controller.rollout.versions import VersionError, Versions, start_of
     from plant_models.reduced.parameters import ModelFileError
     from safety.modes import Stage
 
     configure(asked.log)
-    loaded = load_site(asked.config)
 
-    async def whole() -> bool:
-        return await (await start(loaded, Stage[asked.stage.upper()] if asked.stage else None)).run()
+    async def whole(loaded: LoadedSite, begin: Start, versions: Versions) -> tuple[bool, bool]:
+        daemon = await start(loaded, Stage[asked.stage.upper()] if asked.stage else None, begin, versions)
+        return await daemon.run(), daemon.again
 
     try:
-        return 0 if asyncio.run(whole()) else 1
-    except (StageError, ModelFileError, JournalError, ControlError) as error:
+        while True:
+            own = load_site(asked.config)
+            versions = Versions(own.site.persistence.directory / "versions")
+            begin = start_of(own.site, os.environ, versions)
+            handed_back, again = asyncio.run(whole(load_site(begin.directory, begin.environ), begin, versions))
+            if not again:
+                return 0 if handed_back else 1
+    except (StageError, ModelFileError, JournalError, ControlError, VersionError) as error:
         print(f"coldaisle run: {error}", file=sys.stderr)
         return 2
 

@@ -61,6 +61,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         Scenario("kill-switch", "a person turns the kill switch at the BAS while the daemon is frozen", people.turn_kill_switch),
         Scenario("kill-switch-network-dead", "a person turns the kill switch while no device can be reached", people.turn_kill_switch_cut_off),
         Scenario("drill", "an operator orders a drill of the fallback", people.drill),
+        Scenario("rollback", "an operator rolls back everything, and engages again later", people.roll_back),
         Scenario("shadow", "a daemon in shadow is watched on the wire", people.watch_shadow, stage="shadow"),
     )
 }

@@ -135,3 +135,20 @@ async def drill(rig: Rig) -> None:
     passed = len(results) == 1 and json.loads(results[0].value)["passed"]
     rig.check("the daemon's own judgement is in the journal, and passed", passed, results[0].value if results else "no event")
     await hand_back(rig)
+
+
+async def roll_back(rig: Rig) -> None:
+    """Orders a rollback of everything; on a site with one version that is its setpoints."""
+    if not await take_charge(rig):
+        return
+    ordered_s, cycle_s = rig.site.now_s, rig.loaded.site.timing.cycle_s
+    status = await rig.daemon.order("rollback", *REASON)
+    await rig.run(2 * cycle_s / 3600.0)
+    rig.check("rolled back, the plan is not used", status == 0 and rig.mode is Mode.RESET, f"order {status}, mode {rig.mode}")
+    judge_kept(rig, ordered_s, "while it is rolled back")
+    status = await rig.daemon.order("engage", *REASON)
+    planned = await rig.run(1.0, lambda: rig.mode in (Mode.OPTIMISE, Mode.PLAN_ONLY))
+    rig.check("engaged, the plan is used again", status == 0 and planned, f"order {status}, mode {rig.mode}")
+    noted = [e.what for e in read_events(rig.state / "journal.sqlite") if e.what == "rollback"]
+    rig.check("it is one event in the journal", len(noted) == 1, noted)
+    await hand_back(rig)

@@ -16,6 +16,8 @@ from controller.fieldbus.memory import MemoryBus
 from controller.journal import Journal
 from controller.plant import Plant
 from controller.record import RunHeader
+from controller.rollout.rollback import Rollbacks
+from controller.rollout.versions import Versions
 from controller.stages import fresh_memory, stages_from
 from plant_models.reduced.nameplate import from_name_plate
 from plant_models.simulator.conditions import Conditions, Prepared, simulate
@@ -61,6 +63,11 @@ def _with(directory: Path, more: Iterable[str], toml: str) -> Path:
     with (directory / "site.toml").open("a") as file:
         file.write(toml)
     return directory
+
+
+def no_rollbacks(small: Rig, directory: Path) -> Rollbacks:
+    """Nothing to go back to yet, and no daemon to start again."""
+    return Rollbacks(small.engine, small.journal.note, Versions(directory / "versions"), {}, {}, {"model": [], "configuration": []}, lambda: None)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from plant_models.site.load import load_site
 from safety.modes import Condition, Mode, Stage
 from safety.records import Measurements, Outcome, Reading, Receipt, Snapshot, Status
 from safety.signals import Authority
-from tests.controller.conftest import CONFIG, Rig
+from tests.controller.conftest import CONFIG, Rig, no_rollbacks
 
 Make = Callable[..., Awaitable[Rig]]
 LOADED = load_site(CONFIG / "small", {})
@@ -138,7 +138,14 @@ def test_each_finding_is_reported_once_when_it_begins_and_once_when_it_is_over()
 
 def daemon_of(small: Rig) -> Daemon:
     """The daemon around a rig; its optimiser is never asked here."""
-    daemon = Daemon(small.engine.loaded, small.engine.cycle.stages, small.journal, small.engine, cast(OptimiserWorker, _NeverAsked()))
+    daemon = Daemon(
+        small.engine.loaded,
+        small.engine.cycle.stages,
+        small.journal,
+        small.engine,
+        cast(OptimiserWorker, _NeverAsked()),
+        no_rollbacks(small, small.journal.path.parent),
+    )
     small.engine.on_cycle = daemon.recorded
     return daemon
 
