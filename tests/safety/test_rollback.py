@@ -16,7 +16,7 @@ PARTS = {
 }
 
 
-def test_the_table_has_each_trigger_once_in_order_of_precedence_and_tells_the_operator():
+def test_the_table_has_each_trigger_once_in_the_order_written_twice_and_tells_the_operator():
     assert [row.trigger.value for row in TABLE] == list(LIMITS)
     assert sorted(t.value for t in Trigger) == sorted(LIMITS)
     assert sorted(p.value for p in Part) == ["configuration", "model", "policy", "setpoints"]
