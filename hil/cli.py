@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_site(command, required=False)
         _add_conditions(command, days=None)
         command.add_argument("--keep", type=Path, metavar="DIR", help="keep the daemon's journal and log here")
+        command.add_argument("--pack", type=Path, metavar="DIR", help="put the first cycles of each journal here, compressed, for a replay as a test")
         command.add_argument("--json", nargs="?", const="-", metavar="FILE", help="print the result as JSON, or write it to FILE")
 
     demo = commands.add_parser("demo", help="a day with a daemon in charge, live, compared with its baselines, and a report page")
@@ -195,7 +196,7 @@ async def _stoppable(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _results(given: argparse.Namespace, names: Sequence[str]) -> list[dict[str, Any]]:
-    from hil.scenarios import SCENARIOS, run_scenario
+    from hil.scenarios import SCENARIOS, Scenario, run_scenario
     from plant_models.site.load import load_site
 
     unknown = [name for name in names if name not in SCENARIOS]
@@ -203,11 +204,13 @@ def _results(given: argparse.Namespace, names: Sequence[str]) -> list[dict[str, 
         raise InputError("\n".join(f"scenario {name!r}: must be one of {', '.join(SCENARIOS)}" for name in unknown))
     conditions = _conditions(given, 1.0)
     _checked(lambda: load_site(given.config))
-    keep = given.keep
-    return [
-        _checked(lambda s=SCENARIOS[name]: asyncio.run(_stoppable(run_scenario(s, given.config, conditions, keep / s.name if keep else None))))  # bound now
-        for name in names
-    ]
+
+    def run(scenario: Scenario) -> dict[str, Any]:
+        keep = given.keep / scenario.name if given.keep else None
+        result: dict[str, Any] = _checked(lambda: asyncio.run(_stoppable(run_scenario(scenario, given.config, conditions, keep, given.pack))))
+        return result
+
+    return [run(SCENARIOS[name]) for name in names]
 
 
 def _print(result: dict[str, Any], where: str | None) -> None:

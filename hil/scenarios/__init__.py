@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from hil.fixtures import SUFFIX, pack
 from hil.progress import say
 from hil.rig import Rig, rig_of
 from hil.scenarios import people, plant, process
@@ -25,8 +26,8 @@ class Scenario:
     stage: str = "auto"
 
 
-async def run_scenario(scenario: Scenario, config: Path, conditions: Conditions, keep: Path | None = None) -> dict[str, Any]:
-    """Runs one scenario and returns its result; the daemon's state and log stay in ``keep`` where it is given."""
+async def run_scenario(scenario: Scenario, config: Path, conditions: Conditions, keep: Path | None = None, packed: Path | None = None) -> dict[str, Any]:
+    """Runs one scenario and returns its result; the daemon's state and log stay in ``keep``, a small journal in ``packed``, where they are given."""
     with tempfile.TemporaryDirectory(prefix="coldaisle-hil-") as temporary:
         state = keep or Path(temporary)
         state.mkdir(parents=True, exist_ok=True)
@@ -34,6 +35,8 @@ async def run_scenario(scenario: Scenario, config: Path, conditions: Conditions,
         async with rig_of(config, conditions, state, scenario.stage) as rig:
             await scenario.play(rig)
             lost = rig.check_journal()
+            if packed:
+                pack(state / "journal.sqlite", packed / f"{scenario.name}{SUFFIX}")
             rig.check_heat()
             result = rig.result(scenario.name, lost)
             if not result["passed"]:
