@@ -7,7 +7,7 @@ import pytest
 
 from safety.conditions import Settling, settle
 from safety.envelope import judge
-from safety.limits import HallLimits, Narrowed, SetpointLimits
+from safety.limits import HallLimits, LiquidLimits, Narrowed, SetpointLimits
 from safety.modes import Condition
 from safety.records import Intervention, Verdict
 
@@ -85,3 +85,47 @@ def test_what_is_remembered_is_in_one_order():
     kept = [list(memory.standing), list(memory.since_s)]
     assert kept == [sorted(names) for names in kept]
     assert len(standing) > 20
+
+
+def test_colder_is_more_cooling_at_a_band_and_in_whole_steps(calm, decide):
+    band = replace(calm.limits, setpoints={CHWS: SetpointLimits(6.0, 18.0, 1.0, 1.0, bands=((10.0, 11.0),))})
+    for asked, becomes in ((11.0, 11.0), (10.9, 10.0), (10.0, 10.0)):
+        assert decide({CHWS: asked}, limits=band)[0] == {CHWS: becomes}
+    whole = replace(calm.limits, setpoints={CHWS: SetpointLimits(6.0, 18.0, 1.0, 1.0, whole=True)})
+    assert decide({CHWS: 11.5}, limits=whole)[0] == {CHWS: 11.0}
+
+
+LOOP = LiquidLimits("hall-a", 40.0, 6000.0, 200.0, 0.35, ("fws",), ("cdu-1.leak_state",), {"cdu-1.filter_dp_kpa": 50.0, "cdu-2.filter_dp_kpa": 50.0})
+WELL = {
+    "hall-a.tcs_supply_temp_c": 30.0,
+    "hall-a.it_power_cap_kw": 3000.0,
+    "cdu-1.leak_state": 0.0,
+    "cdu-1.filter_dp_kpa": 20.0,
+    "cdu-2.filter_dp_kpa": 20.0,
+}
+
+
+def test_an_alarm_of_a_cdu_leaves_the_halls_air_alone(calm, decide):
+    limits = replace(calm.limits, liquids=(LOOP,))
+    assert decide({FAN: 70.0}, {**WELL, "cdu-1.leak_state": 1.0}, limits=limits) == ({FAN: 70.0}, {})
+
+
+def test_facility_water_may_be_colder_than_the_dew_point_of_a_hall(calm, decide):
+    fws = "fws.fws_setpoint_c"
+    limits = replace(calm.limits, setpoints={fws: SetpointLimits(10.0, 40.0, 1.0, 1.0)}, liquids=(LOOP,))
+    assert decide({fws: 12.0}, {**WELL, "hall-a.room_dewpoint_c": 14.0}, {fws: 13.0}, limits, writable=frozenset({fws}))[0] == {fws: 12.0}
+
+
+def test_one_clogged_filter_of_two_is_enough(calm, decide):
+    tcs = "hall-a.tcs_setpoint_c"
+    limits = replace(calm.limits, setpoints={tcs: SetpointLimits(18.0, 40.0, 1.0, 1.0)}, liquids=(LOOP,))
+    clogged = {**WELL, "cdu-2.filter_dp_kpa": 50.1}
+    assert decide({tcs: 31.0}, clogged, {tcs: 30.0}, limits, writable=frozenset({tcs})) == ({tcs: 30.0}, {tcs: "liquid"})
+    assert decide({tcs: 31.0}, WELL, {tcs: 30.0}, limits, writable=frozenset({tcs})) == ({tcs: 31.0}, {})
+
+
+def test_an_alarm_with_nothing_known_in_force_freezes_nothing(calm, decide):
+    tcs = "hall-a.tcs_setpoint_c"
+    limits = replace(calm.limits, setpoints={tcs: SetpointLimits(18.0, 40.0, 1.0, 1.0)}, liquids=(LOOP,))
+    seen = {**WELL, "cdu-1.leak_state": 1.0, "hall-a.rack_inlet_max_c": 33.0}
+    assert decide({tcs: 20.0}, seen, {tcs: None}, limits, writable=frozenset({tcs})) == ({tcs: 18.0}, {tcs: "inlet"})
