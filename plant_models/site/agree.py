@@ -23,6 +23,7 @@ _MACHINES: Final = ("hall", "chiller", "tower", "pump", "economiser", "tank", "f
 _CLOCK: Final = "bas.clock_s"
 _MODBUS_PORT: Final = 502
 _REGISTER_BITS: Final = 16
+_TIMEOUTS_A_READ: Final = 2  # what silence costs a Modbus bus; the others connect and ask
 _PLACE: Final = {"opcua": "a node", "bacnet": "an object"}
 
 
@@ -48,6 +49,8 @@ def site_problems(draft: Draft) -> list[Problem]:
         found += _drill(site)
     if not refused & {"timing", "device"}:
         found += _settling(site)
+    if not refused & {"timing", "device", "lease", "clock"}:
+        found += _patience(site)
     if not refused & {"site"}:
         found += _time_zone(site.site.time_zone)
     found += [*opcua_problems(site), *device_problems(site.device, site.directory)]
@@ -99,6 +102,20 @@ def _settling(site: Site) -> Iterator[Problem]:
         if device.settle_s >= site.timing.cycle_s / 2:
             allowed = f"less than half of timing.cycle_s, which is {site.timing.cycle_s:g}: a cycle waits for its read-back"
             yield Problem(f"{FILE}: device.{name}.settle_s", f"{device.settle_s:g}", allowed)
+
+
+def _patience(site: Site) -> Iterator[Problem]:
+    """Yields devices whose silence could hold up a read until the lease has lapsed; a bench's plant clock waits for the daemon."""
+    for name, device in site.device.items():
+        timeout_s = device.timeout_wall_s or site.timing.read_timeout_wall_s
+        longest_s = _TIMEOUTS_A_READ * (1 + device.read_retries) * timeout_s
+        if site.clock.source == "wall" and longest_s >= site.lease.bas_timeout_s:
+            seen = f"{_TIMEOUTS_A_READ} x {1 + device.read_retries} x {timeout_s:g} s = {longest_s:g} s for a read that meets silence"
+            yield Problem(
+                f"{FILE}: device.{name}",
+                seen,
+                f"less than lease.bas_timeout_s, which is {site.lease.bas_timeout_s:g}: shorter time-outs, or fewer read_retries",
+            )
 
 
 def _time_zone(name: str) -> Iterator[Problem]:

@@ -73,7 +73,7 @@ def test_devices_on_one_connection_must_agree_on_it(spoil: Spoil, second: str, k
 
 
 def test_devices_on_one_connection_may_have_manners_of_their_own(spoil: Spoil) -> None:
-    meter = '[device.meter]\nprotocol = "modbus"\ntimeout_wall_s = 5\nread_retries = 2\npause_wall_s = 0.1\nmax_registers = 20\n'
+    meter = '[device.meter]\nprotocol = "modbus"\ntimeout_wall_s = 4\nread_retries = 2\npause_wall_s = 0.1\nmax_registers = 20\n'
     assert spoil(site={PLC: PLC + meter}) == []
 
 
@@ -163,3 +163,10 @@ def test_bits_are_written_only_where_the_device_says_how(spoil: Spoil) -> None:
     assert [(p.where, p.allowed) for p in problems] == [
         ("points.csv line 6, column address", "no bits of a register where access has w, unless device.plc.bit_writes says how they are written")
     ]
+
+
+@pytest.mark.parametrize(("keys", "problems"), [("timeout_wall_s = 15\n", 1), ("timeout_wall_s = 14\n", 0), ("timeout_wall_s = 4\nread_retries = 3\n", 1)])
+def test_silence_never_holds_up_a_read_until_the_lease_has_lapsed(spoil: Spoil, keys: str, problems: int) -> None:
+    found = spoil(site={PLC: PLC + keys})
+    assert [p.where for p in found] == ["site.toml: device.plc"] * problems
+    assert all("less than lease.bas_timeout_s, which is 30" in p.allowed for p in found)
