@@ -11,6 +11,7 @@ import numpy as np
 
 from plant_models.simulator.commands import Commands
 from plant_models.simulator.liquid_sequences import LoopSequences, TcsSequences
+from plant_models.simulator.plant_file import BasTruth
 from plant_models.simulator.plant_sequences import PlantSequences, Setpoints
 from plant_models.simulator.takeover import REACH_DEFAULTS, Lease, Reach, Station
 from plant_models.simulator.timers import Held
@@ -46,12 +47,13 @@ class Manner:
 class Bas:
     """The BAS. Machines follow the commands that ``scan`` returns; the wire reaches it by ``read`` and ``write``."""
 
-    def __init__(self, site: Site, points: Points, manner: Manner | None = None) -> None:
+    def __init__(self, site: Site, points: Points, manner: Manner | None = None, habits: BasTruth | None = None) -> None:
         """Takes the site and its points; a setpoint is lent only where it has a writable request point. Raises KeyError for an unknown own setpoint."""
         self._manner = manner or Manner()
+        self._habits = habits or BasTruth()
         self._site = site
         self._lease = Lease(site.lease.bas_timeout_s)
-        self._plants = tuple(PlantSequences(site, i) for i in range(len(site.plant)))
+        self._plants = tuple(PlantSequences(site, i, self._habits) for i in range(len(site.plant)))
         self._tcs = tuple(TcsSequences(site, hall) for hall in site.hall if hall.liquid)
         self._loops = tuple(LoopSequences(site, i) for i in range(len(site.facility_loop)))
         self._stations = {name: _station(site, name) for name in _setpoints_of(site)}
@@ -175,6 +177,11 @@ class Bas:
         racks = {unit: racks for racks in self._tcs for unit in racks.units}[cdu]
         (racks.leaking.add if wet else racks.leaking.discard)(cdu)
 
+    def power_failed(self) -> None:
+        """Takes a power failure: every machine is off at once, and anti-recycle times are waived at the restart (Carrier 19XRV)."""
+        for plant in self._plants:
+            plant.staging.power_failed()
+
     @property
     def start_counts(self) -> Mapping[str, int]:
         """Returns how often each chiller was started, by name."""
@@ -192,11 +199,14 @@ class Bas:
         return Setpoints(chws, dp, cws)
 
     def _follow_wetbulb(self, seen: Mapping[str, float]) -> None:
-        """Lets the BAS's own condenser-water setpoint follow the wet bulb; without one it stays where it was."""
+        """Lets the BAS's own condenser-water setpoint follow the wet bulb, or the lift by load; without a wet bulb it stays where it was."""
         wetbulb_c, over_k = seen.get("weather.oa_wetbulb_c"), self._manner.over_wetbulb_k
-        if wetbulb_c is not None and over_k is not None:
-            for plant in self._site.plant:
-                self._stations[f"{plant.name}.cws_setpoint_c"].own = min(max(wetbulb_c + over_k, _CONDENSER_RANGE_C[0]), _CONDENSER_RANGE_C[1])
+        by_lift = self._habits.condenser_rule == "lift"
+        for plant in self._plants:
+            wanted_c = plant.cws_by_lift_c(self._stations[f"{plant.plant.name}.chws_setpoint_c"].effective, seen) if by_lift else wetbulb_c
+            if wanted_c is not None and over_k is not None:
+                own_c = wanted_c + (0.0 if by_lift else over_k)
+                self._stations[f"{plant.plant.name}.cws_setpoint_c"].own = min(max(own_c, _CONDENSER_RANGE_C[0]), _CONDENSER_RANGE_C[1])
 
     def _forced(self, setpoint: str, seen: Mapping[str, float]) -> float | None:
         """Returns 100 % for the fans of a hall that is too hot: the last defence needs nobody else."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,3 +103,23 @@ class Commands:
     crah_fan_share: Array
     tcs: tuple[TcsCommands, ...] = ()
     loops: tuple[LoopCommands, ...] = ()
+
+
+def without_power(commands: Commands) -> Commands:
+    """Returns what is left of commands while pumps, fans, compressors and heaters have no power."""
+    plants = tuple(
+        replace(
+            p,
+            chiller_on=0.0 * p.chiller_on,
+            chw_pump_count=0.0,
+            chw_primary_count=0.0,
+            cw_pump_count=0.0,
+            tower_fan_low=0.0,
+            tower_fan_high=0.0,
+            basin_heaters=0.0,
+        )
+        for p in commands.plants
+    )
+    tcs = tuple(replace(t, cdu_on=0.0 * t.cdu_on) for t in commands.tcs)
+    loops = tuple(replace(p, fws_pump_count=0.0, cooler_fan_low=0.0, cooler_fan_high=0.0, trim_on=0.0 * p.trim_on) for p in commands.loops)
+    return replace(commands, plants=plants, crah_fan_share=0.0 * commands.crah_fan_share, tcs=tcs, loops=loops)

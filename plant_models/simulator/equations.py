@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from plant_models.components import electrical
 from plant_models.components.fluids import Expr
+from plant_models.simulator.bad_loops import detuned
 from plant_models.simulator.chilled_water import ChilledWater
 from plant_models.simulator.hall_air import HallAir
 from plant_models.simulator.layout import Layout
@@ -45,6 +46,7 @@ class Equations:
 
     def __init__(self, site: Site, truth: PlantTruth) -> None:
         """Builds every plant and hall of the site. Raises ValueError where a hall's air is too quick for steps of one second."""
+        truth = detuned(truth, site)
         self.plants = {p.name: ChilledWater(p, site, truth) for p in site.plant}
         self.halls = {h.name: HallAir.of(h, site, truth) for h in site.hall}
         self.liquid = LiquidSide(site, truth)

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -164,6 +164,20 @@ class SensorTruth:
     years_since_calibration: Annotated[float, Field(ge=0, le=20)] = 0.0
 
 
+Hours = tuple[Annotated[int, Field(ge=0, le=24)], Annotated[int, Field(ge=0, le=24)]]
+
+
+@dataclass(frozen=True)
+class BasTruth:
+    """Habits of the simulated BAS. Hours are local, from the first to before the second, past midnight too."""
+
+    __pydantic_config__ = _STRICT
+    condenser_rule: Literal["wetbulb", "lift"] = "wetbulb"  # its own setpoint: wet bulb + 3.5 K, or lift by load (Guideline 36-2021 5.20.12.2.a)
+    bad_loop: Literal["tower_fan", "crah_valve"] | None = None
+    tank_charging_hours: Hours = (0, 0)
+    tank_giving_hours: Hours = (0, 0)
+
+
 @dataclass(frozen=True)
 class PlantTruth:
     """The whole file: tables by equipment name; equipment that is not named has the defaults."""
@@ -179,6 +193,7 @@ class PlantTruth:
     cdu: Mapping[str, CduTruth] = field(default_factory=dict)
     dry_cooler: Mapping[str, CoolerTruth] = field(default_factory=dict)
     trim_chiller: Mapping[str, TrimTruth] = field(default_factory=dict)
+    bas: BasTruth = field(default_factory=BasTruth)
     electrical: ElectricalTruth = field(default_factory=ElectricalTruth)
     sensors: SensorTruth = field(default_factory=SensorTruth)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from plant_models.simulator.commands import PlantCommands
 from plant_models.simulator.condenser import Condenser
 from plant_models.simulator.economiser import EconomiserSequence, Waters
 from plant_models.simulator.head_pressure import LIFT_MARGIN_K
+from plant_models.simulator.plant_file import BasTruth
 from plant_models.simulator.pumps import PumpStaging, slow
 from plant_models.simulator.staging import WATER_KJ_PER_KGK, Duty, Staging
 from plant_models.site.topology import Site
@@ -34,8 +37,9 @@ class Setpoints:
 class PlantSequences:
     """Staging, pumps, economiser, condenser side of one plant."""
 
-    def __init__(self, site: Site, index: int) -> None:
-        """Takes the site and which of its plants this is."""
+    def __init__(self, site: Site, index: int, habits: BasTruth | None = None) -> None:
+        """Takes the site, which of its plants this is, and how its BAS is set up."""
+        self._habits, self._zone = habits or BasTruth(), ZoneInfo(site.site.time_zone)
         self.plant = site.plant[index]
         name = self.plant.name
         chillers = [c for c in site.chiller if c.plant == name]
@@ -46,6 +50,8 @@ class PlantSequences:
         self.staging = Staging(chillers)
         self.pumps = PumpStaging(self._pump_groups["chw"], self.plant.chw_flow_kgs)
         self.economiser = EconomiserSequence(bool(self._economisers))
+        self._lift_max_k = min((c.lift_max_k for c in chillers), default=0.0)
+        self._has_tank = any(t.plant == name for t in site.tank)
         self._lift_min_k = max((c.lift_min_k for c in chillers), default=0.0)
         self.condenser = Condenser(self._pump_groups["cw"], self._towers, self._lift_min_k)
         self._primary = self.plant.hydraulics == "primary_secondary"
@@ -69,7 +75,7 @@ class PlantSequences:
         self.pumps.scan(now_s, seen.get(self._pumped), seen.get(self._signal("chw_dp_kpa")), setpoints.dp_kpa)
         self._flow_min_kgs = slow(self._flow_min_kgs, self.staging.flow_min_kgs, elapsed_s, self.plant.chw_flow_kgs, _MINIMUM_FLOW_RAMP_S)
         cws_c = self._condense(now_s, elapsed_s, setpoints, waters, lift_k, seen)
-        return self._commands(setpoints, cws_c)
+        return self._commands(setpoints, cws_c, self._tank_share(now_s))
 
     def read(self) -> dict[str, float]:
         """Returns the status points of the plant's machines by signal."""
@@ -155,7 +161,7 @@ class PlantSequences:
         self.condenser.scan(now_s, elapsed_s, seen, setpoint_c, seen.get(self._signal("cws_temp_c")), part_load, lift_k)
         return setpoint_c
 
-    def _commands(self, setpoints: Setpoints, cws_c: float) -> PlantCommands:
+    def _commands(self, setpoints: Setpoints, cws_c: float, tank_share: float) -> PlantCommands:
         machines = self.staging.machines
         return PlantCommands(
             chiller_on=np.array([float(m.running) for m in machines]),
@@ -173,9 +179,32 @@ class PlantSequences:
             tower_bypass=float(self.condenser.bypass),
             condenser_throttle=self.condenser.head_pressure.condenser_valve,
             basin_heaters=float(self.condenser.heaters),
+            tank_share=tank_share,
             chw_primary_count=float(self._primary_count),
             economiser=float(in_line_share(self.economiser.state)),
         )
+
+    def cws_by_lift_c(self, chws_setpoint_c: float, seen: Mapping[str, float]) -> float | None:
+        """Returns the leaving tower water [degC] whose return gives the lift that the load wants (5.20.12.2.a); None without compressors.
+
+        The guideline's lift is of the water that returns from the condensers; their present range turns it into what leaves the towers.
+        """
+        if not self.staging.running or self._lift_max_k <= self._lift_min_k:
+            return None
+        least_k, most_k = self._lift_min_k + LIFT_MARGIN_K, self._lift_max_k
+        slope_k = 1.1 * (most_k - least_k)
+        lift_k = min(max(slope_k * self.staging.part_load + most_k - slope_k, least_k), most_k)
+        hot_c, cold_c = seen.get(self._signal("cwr_temp_c")), seen.get(self._signal("cws_temp_c"))
+        range_k = _DESIGN_RANGE_K if hot_c is None or cold_c is None else max(hot_c - cold_c, 0.0)
+        return chws_setpoint_c + lift_k - range_k
+
+    def _tank_share(self, now_s: float) -> float:
+        """Returns what the tank is to do by the BAS's own hours: 1 charge, -1 give, 0 wait."""
+        if not self._has_tank:
+            return 0.0
+        hour = datetime.fromtimestamp(now_s, self._zone).hour
+        charging, giving = (_within(hour, hours) for hours in (self._habits.tank_charging_hours, self._habits.tank_giving_hours))
+        return float(charging) - float(giving)
 
     @property
     def _primary_count(self) -> int:
@@ -189,3 +218,8 @@ class PlantSequences:
 def in_line_share(state: EconomiserState) -> float:
     """Returns the wanted position of the economiser's valves."""
     return 0.0 if state is EconomiserState.OFF else 1.0
+
+
+def _within(hour: int, hours: tuple[int, int]) -> bool:
+    first, last = hours
+    return first <= hour < last if first <= last else hour >= first or hour < last

@@ -131,6 +131,12 @@ class Machine:
         self._stopped_at_s = now_s
         self._enter(Step.COAST, now_s)
 
+    def power_failed(self) -> None:
+        """Finds itself off without a sequence; anti-recycle times are waived (Carrier 19XRV)."""
+        self._step, self.valve = Step.IDLE, 0.0
+        self._starts.clear()
+        self._stopped_at_s = -math.inf
+
     def trip(self, now_s: float) -> None:
         """Takes a machine out that reported a fault of its own; it stays out until ``failed`` is cleared."""
         self.failed = True

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from plant_models.simulator.bas import Bas, Manner
-from plant_models.simulator.commands import Commands
+from plant_models.simulator.commands import Commands, without_power
 from plant_models.simulator.machines import SCAN_S, STEP_S, Machines
 from plant_models.simulator.plant import Plant
 from plant_models.simulator.plant_file import PlantTruth
@@ -52,7 +52,7 @@ class SimulatedSite:
         self.now_s = start_s
         self._next_scan_s = start_s
         self._plant = machines(site, truth, weather.at(start_s), load.at(start_s))
-        self.bas = Bas(site, points, manner)
+        self.bas = Bas(site, points, manner, truth.bas)
         rows = {f"{h.name}.rack_inlet_max_c": [f"{r}.rack_inlet_c" for r in h.rows] for h in site.hall}
         measured = [n for n in self._plant.names if n.partition(".")[2] in QUANTITIES and n not in rows]
         self._pick = np.array([self._plant.names.index(n) for n in measured], dtype=int)
@@ -65,6 +65,7 @@ class SimulatedSite:
         self._chillers = tuple(tuple(c.name for c in site.chiller if c.plant == p.name) for p in site.plant)
         self._units = tuple(tuple(c.name for c in site.cdu if c.hall == h.name) for h in site.hall if h.liquid)
         self._tripped: set[str] = set()
+        self._power_back_s = start_s
         panels = [c for names in self._chillers for c in names]
         self._panels, self._panel_at = panels, np.array([self._plant.names.index(f"{c}.trip_state") for c in panels], dtype=int)
         commands = self._scan()
@@ -90,7 +91,19 @@ class SimulatedSite:
         self._plant.surround(self._outside, self._use)
         self._plant.command(commands)
 
+    def lose_power(self, seconds: float) -> None:
+        """Takes the power from everything but the IT load and the BAS, for so long from the next scan on [s]: generators take 10-20 s."""
+        self._power_back_s = self.now_s + seconds
+
     def _scan(self) -> Commands:
+        """Returns the BAS's commands until the next scan; without power machines have none."""
+        without = self.now_s < self._power_back_s
+        if without:
+            self.bas.power_failed()
+        commands = self._commands()
+        return without_power(commands) if without else commands
+
+    def _commands(self) -> Commands:
         """Takes weather, load and readings until the next scan, and returns the BAS's commands."""
         self._outside, self._use = self._weather.at(self.now_s), self._load.at(self.now_s)
         self._sensors.scan(np.concatenate((self._plant.outputs[self._pick], (self._outside.oa_drybulb_c, self._outside.oa_wetbulb_c))))

@@ -79,6 +79,12 @@ class Staging:
             self._wanted += 1
             missing -= _START_SHARE * machine.spec.capacity_kw
 
+    def power_failed(self) -> None:
+        """Finds every machine off; as many as ran are wanted back as soon as there is power."""
+        self._wanted = max(self._wanted, len(self.running))
+        for machine in self.machines:
+            machine.power_failed()
+
     @property
     def running(self) -> tuple[Machine, ...]:
         """Returns the machines whose compressors may run."""
