@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from plant_models.components import tower
+from plant_models.components import merkel, tower
 from plant_models.components.fluids import CP_WATER, KG_PER_M3_WATER, Expr
 from plant_models.simulator import actuators
 from plant_models.simulator.plant_file import TowerTruth, WaterTruth
@@ -28,6 +28,7 @@ class CondenserWater:
         self._truth = truth
         self.design_kgs = np.array([c.water_flow_kgs for c in cells])
         self.fan_kw = np.array([c.fan_power_kw for c in cells])
+        self._merkel = np.array([float(t.map == "merkel") for t in truths])
         self._fill_factor = np.array([t.fill_factor for t in truths])
         self._fill_s = np.array([t.fill_s for t in truths])
         self._heater_kw = np.array([t.heater_kw for t in truths])
@@ -86,7 +87,10 @@ class CondenserWater:
         wanted = np.clip(self._truth.fan_gain_per_k * error + s["fan_integral"], u["tower_fan_low"], u["tower_fan_high"])
         integral = s["fan_integral"] + dt / self._truth.fan_reset_s * self._truth.fan_gain_per_k * error
         share = duty["water"] * duty["over_fill"] / self.design_kgs
-        target = tower.leaving_target_c(s["cw_return_c"], s["fill_c"], u["oa_wetbulb_c"], share, duty["speed"], u["tower_fill"])
+        at = (s["cw_return_c"], s["fill_c"], u["oa_wetbulb_c"], share, duty["speed"], u["tower_fill"])
+        target = tower.leaving_target_c(*at)
+        if self._merkel.any():
+            target = target + self._merkel * (merkel.leaving_target_c(*at) - target)
         basins = np.sum(s["basin_c"]) / max(self.count, 1)
         arriving = (
             CP_WATER * duty["water"] * (s["cw_return_c"] - s["basin_c"])

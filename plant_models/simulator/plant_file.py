@@ -77,6 +77,7 @@ class TowerTruth:
     """One tower cell as it really is."""
 
     __pydantic_config__ = _STRICT
+    map: Literal["york", "merkel"] = "york"  # how its leaving water is worked out
     fill_factor: Annotated[float, Field(gt=0.3, le=1.2)] = 0.95
     fill_s: Annotated[float, Field(ge=5, le=120)] = 15.0
     basin_m3: Positive = 6.0

@@ -102,3 +102,10 @@ def test_the_figure_of_merit_is_that_of_built_tanks() -> None:
             given_kj += 40.0 * 4.186 * (16.0 - float(state["layers_c"][-1])) * (float(state["layers_c"][-1]) < 11.0)
         state |= storage.step(state, inputs, still, 16.0, 1.0)
     assert 0.85 <= given_kj / (400e3 * 4.186 * 10.0) <= 0.95
+
+
+def test_a_plant_of_merkel_cells_holds_its_water_and_closes(start: Start, site_a: LoadedSite, truth_a: PlantTruth) -> None:
+    cells = {name: replace(tower, map="merkel") for name, tower in truth_a.tower.items()}
+    plant = start(running=3, site=site_a.site, truth=replace(truth_a, tower=cells)).run(2 * 3600)
+    assert closes(plant)
+    assert plant.value("plant.cws_temp_c") == pytest.approx(23.5, abs=0.2)
