@@ -81,7 +81,7 @@ def stages_from(loaded: LoadedSite, parameters: ReducedParameters) -> Stages:
     return Stages(
         loaded=loaded,
         parameters=parameters,
-        gate_rules=gate_rules_of(loaded.points),
+        gate_rules=gate_rules_of(loaded.points, loaded.site.gate),
         estimator=Estimator(loaded.site, parameters),
         forecaster=Forecaster(loaded.site),
         residual=Residual(),

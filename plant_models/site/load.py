@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plant_models.site.agree import is_setpoint, joint_problems, site_problems, table_problems
+from plant_models.site.gate import gate_problems
 from plant_models.site.ladder import ladder_problems
 from plant_models.site.limits import widenings
 from plant_models.site.points import Points
@@ -40,7 +41,8 @@ def load_site(directory: Path, environ: Mapping[str, str] | None = None) -> Load
     problems += of_table
     if draft is not None and rows is not None:
         problems += joint_problems(draft, rows)
-        problems += ladder_problems(draft.site, {row["signal"] for row in rows if "r" in row["access"]})
+        readable = {row["signal"] for row in rows if "r" in row["access"] and row.parts is not None}
+        problems += [*ladder_problems(draft.site, readable), *gate_problems(draft.site, readable)]
     if problems or draft is None or rows is None:
         raise SiteErrors(problems)
     return LoadedSite(draft.site, Points(tuple(row.point for row in rows if row.point is not None)))

@@ -286,6 +286,17 @@ class Conditions:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """What one signal must satisfy beside its row of ``points.csv``: redundant sensors of the same thing, and a value that always moves a little."""
+
+    __pydantic_config__ = _STRICT
+    siblings: tuple[str, ...] = ()  # of which three or more are outvoted by their median, and of two the safer is believed
+    tolerance: Positive = 1.0  # between siblings, in the signal's own unit
+    stuck_after_s: Positive | None = None
+    rate_per_min: Positive | None = None  # narrower than that of its quantity
+
+
+@dataclass(frozen=True)
 class Optimiser:
     """The tracker's grid and margins."""
 
@@ -312,6 +323,7 @@ class Site:
     limits: Limits = field(default_factory=Limits)
     conditions: Conditions = field(default_factory=Conditions)
     ladder: Mapping[str, Literal["freeze", "reset", "hold", "release"]] = field(default_factory=dict)  # by signal: what its loss leads to
+    gate: Mapping[str, Gate] = field(default_factory=dict)  # by signal
     optimiser: Optimiser = field(default_factory=Optimiser)
     device: Mapping[Name, Device] = field(default_factory=dict)
     plant: tuple[Plant, ...] = ()
