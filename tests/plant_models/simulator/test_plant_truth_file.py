@@ -12,7 +12,7 @@ from plant_models.site.load import LoadedSite, load_site
 CONFIG = Path(__file__).parents[3] / "config"
 
 
-@pytest.mark.parametrize("name", ["reference-a", "small"])
+@pytest.mark.parametrize("name", ["reference-a", "reference-b", "reference-c", "small"])
 def test_example_sites_have_one(name: str) -> None:
     truth = load_plant_file(CONFIG / name / "plant.toml", load_site(CONFIG / name, {}).site)
     assert truth.chiller["ch-1"].age > 1.0

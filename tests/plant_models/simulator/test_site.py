@@ -38,7 +38,7 @@ def make(site_a: LoadedSite, greensboro: Weather) -> Make:
     return build
 
 
-@pytest.mark.parametrize("name", ["reference-a", "small"])
+@pytest.mark.parametrize("name", ["reference-a", "reference-b", "reference-c", "small"])
 def test_every_declared_point_is_served(name: str, make: Make) -> None:
     loaded = load_site(CONFIG / name, {})
     site = make(loaded=loaded)
