@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from plant_models.reduced.model import Response, drift_of, free_offset_of, layout_of, respond, share_of
-from plant_models.reduced.observe import disturbances_known, powers_measured, setpoints_known, signals_used
+from plant_models.reduced.observe import biases_k, disturbances_known, powers_measured, setpoints_known, signals_used
 from plant_models.reduced.parameters import ReducedParameters
 from plant_models.reduced.plant import WATER_KJ_PER_KGK
 from plant_models.site.topology import Site
@@ -50,6 +50,7 @@ class Estimator:
         self._layout = layout_of(site)
         self._used = signals_used(site)
         self._needed = _needed(site)
+        self._bias_k = biases_k(parameters)
 
     def start(self) -> EstimatorMemory:
         """Returns the memory of an estimator that has seen nothing."""
@@ -92,7 +93,7 @@ class Estimator:
         response_s = self._response_times_s(known)
         for state in self._layout.states:
             if state in measured.values and state in response_s:
-                innovation = measured.values[state] - states[state]
+                innovation = measured.values[state] - self._bias_k.get(state, 0.0) - states[state]
                 states[state] += _TRUST * innovation
                 reach_h = response_s[state] * -math.expm1(-elapsed / response_s[state]) / 3600.0
                 most = _DRIFT_MOST_K / (response_s[state] / 3600.0)
@@ -106,16 +107,19 @@ class Estimator:
         for plant in self._site.plant:
             supply = known[f"{plant.name}.chws_temp_c"]
             states[f"{plant.name}.chws_temp_c"] = supply
-            states[f"{plant.name}.chwr_temp_c"] = known.get(f"{plant.name}.chwr_temp_c", supply + 6.0)
+            states[f"{plant.name}.chwr_temp_c"] = self._without_bias(known, f"{plant.name}.chwr_temp_c", supply + 6.0)
             states[f"{plant.name}.cws_temp_c"] = known.get(f"{plant.name}.cws_temp_c", supply + 12.0)
         for hall in self._site.hall:
             supply = known[f"{hall.name}.crah_supply_temp_c"]
-            back = known.get(f"{hall.name}.crah_return_temp_c", supply + 10.0)
+            back = self._without_bias(known, f"{hall.name}.crah_return_temp_c", supply + 10.0)
             states[f"{hall.name}.crah_supply_temp_c"] = supply
             states[f"{hall.name}.rack_inlet_max_c"] = known[f"{hall.name}.rack_inlet_max_c"]
             states[f"{hall.name}.crah_return_temp_c"] = back
             states[f"{hall.name}.mass_temp_c"] = back
         return states
+
+    def _without_bias(self, known: Mapping[str, float], signal: str, otherwise: float) -> float:
+        return known[signal] - self._bias_k.get(signal, 0.0) if signal in known else otherwise
 
     def _predict(self, memory: EstimatorMemory, known: Mapping[str, float], setpoints: Mapping[str, float], elapsed_s: float) -> dict[str, float]:
         """Returns the states after ``elapsed_s`` [s], by Runge-Kutta steps of fourth order with the present disturbances held."""

@@ -10,10 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.journal import JournalError, JournalReader
+from controller.parquet import TIME, is_parquet, parquet_table
+from plant_models.site.topology import Site
 from safety.signals import Role
 
-TIME: Final = "at_s"
 EFFECTIVE: Final = f".{Role.EFFECTIVE}"
+
+
+def history_of(paths: Sequence[Path], site: Site) -> dict[str, NDArray[np.float64]]:
+    """Returns journals or Parquet files as one table in order of time; a column that one of them lacks is unknown there.
+
+    Raises JournalError or ParquetError where one cannot be used.
+    """
+    tables = [parquet_table(path, site) for path in paths if is_parquet(path)]
+    journals = [path for path in paths if not is_parquet(path)]
+    tables += [table_of(journals)] if journals else []
+    names = sorted({name for table in tables for name in table})
+    joined = {n: np.concatenate([t.get(n, np.full(t[TIME].size, np.nan)) for t in tables]) for n in names}
+    _, first = np.unique(joined[TIME], return_index=True)
+    return {n: values[first] for n, values in joined.items()}
 
 
 def table_of(journals: Sequence[Path]) -> dict[str, NDArray[np.float64]]:

@@ -159,7 +159,7 @@ def borrowed_model(graph: Graph) -> list[str]:
 def undeclared(graph: Graph) -> list[str]:
     """Returns the third-party imports that pyproject.toml does not declare, and so no lock holds on purpose."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["train"]
+    lines = project["dependencies"] + project["optional-dependencies"]["train"] + project["optional-dependencies"]["parquet"]
     declared = {line.split(">")[0].split("=")[0].split("<")[0].strip().lower().replace("-", "_") for line in lines}
     known = declared | set(ROOMS) | sys.stdlib_module_names
     return [str(arrow) for arrows in graph.values() for arrow in arrows if arrow.imported.split(".")[0] not in known]

@@ -21,8 +21,8 @@ def add_commands(commands: Any) -> None:
     _add_backtest(commands)
     identify = commands.add_parser("identify", help="fit the reduced model to recorded readings and write a versioned model file")
     identify.add_argument("--config", type=Path, required=True, metavar="DIR")
-    identify.add_argument("--data", type=Path, required=True, action="append", metavar="JOURNAL", help="a journal; may be given several times")
-    identify.add_argument("--out", type=Path, metavar="FILE", help="where to write the model; default: the file that site.toml names")
+    identify.add_argument("--data", type=Path, required=True, action="append", metavar="FILE", help="a journal or a Parquet table; may be given several times")
+    identify.add_argument("--out", type=Path, metavar="FILE", help="where to write the model if it is accepted; default: the file that site.toml names")
     _json(identify)
     identify.set_defaults(run=_identify, refuses=SiteErrors)
 
@@ -138,23 +138,15 @@ def _counted(done: int) -> None:
 
 
 def _identify(asked: argparse.Namespace) -> int:
-    from controller.history import table_of
-    from controller.journal import JournalError
-    from plant_models.reduced.identify import IdentificationError, identify
-    from plant_models.reduced.parameters import save_parameters
+    from controller.identify import IdentifyError, identify_site
 
-    loaded = load_site(asked.config)
-    out = asked.out or loaded.site.directory / loaded.site.optimiser.model
     try:
-        found = identify(loaded.site, table_of(asked.data), ", ".join(p.name for p in asked.data))
-    except (JournalError, IdentificationError) as error:
+        found = identify_site(load_site(asked.config), asked.data, asked.out)
+    except IdentifyError as error:
         print(f"coldaisle identify: {error}", file=sys.stderr)
         return 2
-    save_parameters(found.parameters, out)
-    result = {"model": str(out), "digest": found.parameters.digest, "held_back": found.held_back, "notes": found.notes}
-    errors = [f"  {quantity}: " + ", ".join(f"{name} {value:.4f}" for name, value in each.items()) for quantity, each in found.held_back.items()]
-    _emit(asked.json, result, "\n".join([f"wrote {out}; errors on days held back:", *errors, *found.notes]))
-    return 0
+    _emit(asked.json, found.result, found.text)
+    return 0 if found.published else 1
 
 
 def _report(asked: argparse.Namespace) -> int:

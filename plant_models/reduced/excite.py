@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,10 +15,12 @@ _HOLDS_MIN = (80.0, 170.0)  # time to get there at the limits' rates, and half a
 USUAL_RANGES: Mapping[str, tuple[float, float]] = {
     "chws_setpoint_c": (9.0, 18.0),
     "cws_setpoint_c": (15.6, 27.0),
-    "crah_supply_setpoint_c": (18.0, 24.5),
-    "crah_fan_setpoint_pct": (45.0, 95.0),
+    "crah_supply_setpoint_c": (18.0, 23.5),
+    "crah_fan_setpoint_pct": (58.0, 95.0),
 }
 """Where steps go by default: where a good controller works, engineering values; the limits for what is not here."""
+_CAREFUL_PER_MIN: Mapping[str, float] = {"crah_supply_setpoint_c": 0.1, "crah_fan_setpoint_pct": 1.0}
+"""Towards less cooling a hall goes no faster: its heat shows late, and a retreat followed by a fast return would go on for ever."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,18 @@ class Excitation:
             of_plant = setpoint.partition(".")[2] in PLANT_SETPOINTS
             if hottest_inlet_c > self.retreat_c + (1.0 if of_plant else 0.0):
                 target = limit.high if MORE_COOLING[setpoint.partition(".")[2]] > 0 else limit.low
-            asked[setpoint] = _towards(in_force[setpoint], target, limit, elapsed_s)
+            asked[setpoint] = _towards(in_force[setpoint], target, _careful(setpoint, limit), elapsed_s)
         return asked
+
+
+def _careful(setpoint: str, limit: SetpointLimits) -> SetpointLimits:
+    quantity = setpoint.partition(".")[2]
+    slow = _CAREFUL_PER_MIN.get(quantity)
+    if slow is None:
+        return limit
+    if MORE_COOLING[quantity] > 0:
+        return replace(limit, lower_per_min=slow if limit.lower_per_min is None else min(slow, limit.lower_per_min))
+    return replace(limit, raise_per_min=slow if limit.raise_per_min is None else min(slow, limit.raise_per_min))
 
 
 def _towards(value: float, target: float, limit: SetpointLimits, elapsed_s: float) -> float:

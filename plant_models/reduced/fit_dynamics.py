@@ -13,30 +13,44 @@ from plant_models.reduced.simulate import Series, run, series_of
 from plant_models.reduced.table import Array, Data
 
 _PLANT = ("supply_capacity_kj_per_k", "return_capacity_kj_per_k", "chws_tau_s", "condenser_capacity_kj_per_k", "cws_tau_s")
+_BIASES_PLANT = ("chws_over_setpoint_k", "cws_over_setpoint_k", "chwr_bias_k")
+_BIASES_HALL = ("supply_over_setpoint_k", "return_bias_k")
 _HALL = ("supply_tau_s", "inlet_tau_s", "air_capacity_kj_per_k", "mass_capacity_kj_per_k", "mass_conductance_kw_per_k")
 _LAGS_S = (45.0, 900.0)
 _FACTOR = 3.0  # a capacity lies within this factor of its name plate's
 _STRETCH_S = 3600.0
-_STRETCHES = 24
-_NOTABLE_K = 0.5
+_STRETCHES = 48
+_STRETCHES_LEAST = 8
+_NOTABLE_K = 0.3
+_WORTH = 300.0  # rows that all stretches count for: their errors are alike from row to row
+_LOGARITHMIC = ("_tau_s", "_per_k")
+_SPREAD_LOG = 0.6  # capacities and lags, against name plates
+_SPREAD_K = 0.1  # biases, against the heat balance
 
 
 def fit_dynamics(data: Data, parameters: ReducedParameters, seed: int = 0) -> ReducedParameters:
-    """Returns parameters with capacities and lags fitted to stretches of an hour, drawn at random among those without a gap or a switch."""
+    """Returns parameters with capacities, lags and sensor biases fitted to stretches of an hour, drawn at random among those without a gap or a switch."""
     steps = max(3, round(_STRETCH_S / data.step_s))
     starts = whole_stretches(data, steps, data.fit)
-    if starts.size < _STRETCHES:
+    if starts.size < _STRETCHES_LEAST:
         return parameters
-    chosen = np.sort(np.random.default_rng(seed).choice(starts, _STRETCHES, replace=False))
-    series = series_of(data, parameters)
+    chosen = np.sort(np.random.default_rng(seed).choice(starts, min(_STRETCHES, starts.size), replace=False))
     names, start, lower, upper = _free(data, parameters)
+    logs = np.array([f.endswith(_LOGARITHMIC) for _, f in names])
 
-    def residual(logs: Array) -> Array:
-        fitted = _with(parameters, names, np.exp(logs))
-        return stretch_errors(data, fitted, series, chosen, steps) / _NOTABLE_K
+    def fitted(a: Array) -> ReducedParameters:
+        return _with(parameters, names, np.where(logs, np.exp(np.where(logs, a, 0.0)), a))
 
-    best = least_squares(residual, np.log(start), bounds=(np.log(lower), np.log(upper)), loss="soft_l1", diff_step=np.full(len(names), 0.03), max_nfev=8)
-    return _with(parameters, names, np.exp(best.x))
+    def residual(a: Array) -> Array:
+        found = fitted(a)
+        errors = stretch_errors(data, found, series_of(data, found), chosen, steps) / _NOTABLE_K
+        return np.concatenate([errors * np.sqrt(_WORTH / errors.size), (a - usual) / spread])
+
+    usual = np.where(logs, np.log(np.where(logs, start, 1.0)), start)
+    low, high = (np.where(logs, np.log(np.where(logs, b, 1.0)), b) for b in (lower, upper))
+    spread = np.where(logs, _SPREAD_LOG, _SPREAD_K)
+    best = least_squares(residual, usual, bounds=(low, high), loss="soft_l1", x_scale=spread, diff_step=np.full(len(names), 1e-4), max_nfev=6)
+    return fitted(best.x)
 
 
 def whole_stretches(data: Data, steps: int, among: NDArray[np.bool_]) -> NDArray[np.int_]:
@@ -55,12 +69,13 @@ def stretch_errors(data: Data, parameters: ReducedParameters, series: Series, st
 
 
 def _free(data: Data, parameters: ReducedParameters) -> tuple[list[tuple[str, str]], Array, Array, Array]:
-    names = [(p.name, f) for p in data.site.plant for f in _PLANT] + [(h.name, f) for h in data.site.hall for f in _HALL]
+    names = [(p.name, f) for p in data.site.plant for f in (*_PLANT, *_BIASES_PLANT)] + [(h.name, f) for h in data.site.hall for f in (*_HALL, *_BIASES_HALL)]
     start = np.array([_get(parameters, name) for name in names])
     lags = np.array([f.endswith("_tau_s") for _, f in names])
-    lower = np.where(lags, _LAGS_S[0], start / _FACTOR)
-    upper = np.where(lags, _LAGS_S[1], start * _FACTOR)
-    return names, np.clip(start, 1.01 * lower, 0.99 * upper), lower, upper
+    biases = np.array([f in (*_BIASES_PLANT, *_BIASES_HALL) for _, f in names])
+    lower = np.where(biases, start - 4.0 * _SPREAD_K, np.where(lags, _LAGS_S[0], start / _FACTOR))
+    upper = np.where(biases, start + 4.0 * _SPREAD_K, np.where(lags, _LAGS_S[1], start * _FACTOR))
+    return names, np.clip(start, np.where(biases, lower, 1.01 * lower), np.where(biases, upper, 0.99 * upper)), lower, upper
 
 
 def _get(parameters: ReducedParameters, name: tuple[str, str]) -> float:

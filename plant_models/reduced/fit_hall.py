@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import least_squares, nnls
 
-from plant_models.reduced.hall import AIR_KJ_PER_KGK, coil_effectiveness, coil_water_kgs, fan_power_kw, inlet_rise_k, mean_inlet_c
+from plant_models.reduced.fit_heat import air_heat_kw, fan_share
+from plant_models.reduced.hall import AIR_KJ_PER_KGK, coil_effectiveness, coil_water_kgs, inlet_rise_k, mean_inlet_c
 from plant_models.reduced.parameters import HallParameters
+from plant_models.reduced.prior import fit_curve, fit_shares
 from plant_models.reduced.smooth import larger, positive, smaller
 from plant_models.reduced.table import Array, Data
 from plant_models.site.topology import Hall, Plant
 
 _IT_SPAN_S = 900.0  # the shortest over which inlets move and work hardly does
-_IT_PER_K = (0.0, 0.012)  # published: 0.35-0.5 %/K (Coroama 2025)
+_IT_PER_K_SPREAD = 0.001  # published: 0.35-0.5 %/K (Coroama 2025)
+_NOTABLE_K = 0.2
 
 
 def fit_hall(data: Data, hall: Hall, start: HallParameters) -> HallParameters:
     """Returns a hall's parameters fitted to the steady rows, in the order in which one rests on the other."""
-    fitted = _fit_air(data, hall, start)
+    fitted = _fit_fans(data, hall, start)
     fitted = _fit_mean_inlet(data, hall, fitted)
     fitted = _fit_inlet(data, hall, fitted)
     fitted = _fit_it(data, hall, fitted)
@@ -28,25 +30,13 @@ def fit_hall(data: Data, hall: Hall, start: HallParameters) -> HallParameters:
     return _fit_coil(data, hall, plant, fitted) if plant is not None and alone else fitted
 
 
-def fan_share(data: Data, hall: Hall) -> Array:
-    """Returns the fans' speed share by row, as measured, else as set."""
-    measured, setpoint = f"{hall.name}.crah_fan_pct", f"{hall.name}.crah_fan_setpoint_pct"
-    return np.clip(data[measured if data.has(measured) else setpoint] / 100.0, 0.05, 1.0)
-
-
-def _fit_air(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
-    f = fan_share(data, hall)
+def _fit_fans(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
     power = f"{hall.name}.crah_fan_power_kw"
-    if data.has(power):
-        rows = data.usable(data.fit, power)
-        (linear, cubic), _ = nnls(np.column_stack([f[rows], f[rows] ** 3]), data[power][rows])
-        p = replace(p, fan_linear_kw=float(linear), fan_cubic_kw=float(cubic))
-    back, supply, load = f"{hall.name}.crah_return_temp_c", f"{hall.name}.crah_supply_temp_c", f"{hall.name}.it_load_kw"
-    if not data.has(back):
+    if not data.has(power):
         return p
-    rows = data.usable(data.still & data.fit, back, supply, load) & (data[back] - data[supply] > 2.0)
-    kgs = (data[load] + fan_power_kw(p, f)) / (AIR_KJ_PER_KGK * np.maximum(data[back] - data[supply], 2.0)) / f
-    return replace(p, air_flow_kgs=float(np.median(kgs[rows])))
+    f, rows = fan_share(data, hall), data.usable(data.fit, power)
+    linear, cubic = fit_shares([f[rows], f[rows] ** 3], data[power][rows], [p.fan_linear_kw, p.fan_cubic_kw], [p.fan_linear_kw, p.fan_cubic_kw], 0.02)[0]
+    return replace(p, fan_linear_kw=linear, fan_cubic_kw=cubic)
 
 
 def _fit_mean_inlet(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
@@ -56,7 +46,7 @@ def _fit_mean_inlet(data: Data, hall: Hall, p: HallParameters) -> HallParameters
         return p
     supply, hottest = data[f"{hall.name}.crah_supply_temp_c"], data[f"{hall.name}.rack_inlet_max_c"]
     rise, mean_rise = hottest - supply, np.mean(inlets, axis=0) - supply
-    rows = data.still & data.fit & np.isfinite(rise) & np.isfinite(mean_rise)
+    rows = data.calm(hall.name) & data.fit & np.isfinite(rise) & np.isfinite(mean_rise)
     share = float(np.sum(rise[rows] * mean_rise[rows]) / np.sum(rise[rows] ** 2))
     return replace(p, mean_inlet_share=min(max(share, 0.0), 1.0))
 
@@ -65,19 +55,19 @@ def _fit_inlet(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
     names = ("server_flow_kgs", "server_idle_share", "recirculation_base_share", "recirculation_slope", "recirculation_onset")
     supply, hottest, load = (data[f"{hall.name}.{q}"] for q in ("crah_supply_temp_c", "rack_inlet_max_c", "it_load_kw"))
     f = fan_share(data, hall)
-    rows = data.still & data.fit & np.isfinite(supply + hottest + load + f)
+    rows = data.calm(hall.name) & data.fit & np.isfinite(supply + hottest + load + f)
     mean = mean_inlet_c(p, supply, hottest)[rows]
 
     def residual(values: Array) -> Array:
         q = replace(p, **dict(zip(names, map(float, values), strict=True)))
         found: Array = supply[rows] + inlet_rise_k(q, hall.it_capacity_kw, f[rows], load[rows], mean) - hottest[rows]
-        return found
+        return found / _NOTABLE_K
 
-    lower = [0.2 * p.server_flow_kgs, 0.0, 0.0, 0.05, 0.5]
-    upper = [3.0 * p.server_flow_kgs, 1.0, 0.5, 2.5, 4.0]
     start = [getattr(p, n) for n in names]
-    best = least_squares(residual, start, bounds=(lower, upper), loss="soft_l1", f_scale=0.5, x_scale=np.abs(start))
-    return replace(p, **dict(zip(names, map(float, best.x), strict=True)))
+    spread = [0.3 * p.server_flow_kgs, 0.15, 0.05, 0.4, 0.3]  # designs of 8-20 K rise, tight to open halls
+    lower = [0.3 * p.server_flow_kgs, 0.0, 0.0, 0.05, 0.5]
+    upper = [3.0 * p.server_flow_kgs, 1.0, 0.5, 2.5, 3.0]
+    return replace(p, **dict(zip(names, fit_curve(residual, start, spread, lower, upper), strict=True)))
 
 
 def _fit_it(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
@@ -92,37 +82,36 @@ def _fit_it(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
         return p
 
     def residual(a: Array) -> Array:
-        return np.asarray(grows[rows] - a[0] * rises[rows] - a[1], dtype=float)
+        return np.asarray((grows[rows] - a[0] * rises[rows] - a[1]) / 0.01, dtype=float)
 
-    best = least_squares(residual, [p.it_per_k, 0.0], loss="soft_l1", f_scale=0.01)
-    return replace(p, it_per_k=float(min(max(best.x[0], _IT_PER_K[0]), _IT_PER_K[1])))
+    return replace(p, it_per_k=fit_curve(residual, [p.it_per_k, 0.0], [_IT_PER_K_SPREAD, 0.01], [0.0, -0.1], [0.012, 0.1])[0])
 
 
 def _fit_coil(data: Data, hall: Hall, plant: Plant, p: HallParameters) -> HallParameters:
     """Returns parameters of the coil, from the water that the plant delivers beyond its bypass, and from supply air that missed its setpoint."""
-    names = ("coil_reach_share", "coil_flow_kgs", "coil_flow_exponent", "coil_open_flow_kgs")
-    supply, load = data[f"{hall.name}.crah_supply_temp_c"], data[f"{hall.name}.it_load_kw"]
+    names = ("coil_reach_share", "coil_flow_kgs", "coil_flow_exponent", "coil_open_flow_kgs", "supply_over_setpoint_k")
+    supply, heat = data[f"{hall.name}.crah_supply_temp_c"], air_heat_kw(data, hall, p)
     setpoint = data.setpoint(f"{hall.name}.crah_supply_setpoint_c", f"{hall.name}.crah_supply_temp_c")
     dp = np.maximum(data.setpoint(f"{plant.name}.chw_dp_setpoint_kpa", f"{plant.name}.chw_dp_kpa"), 1.0)
     water, flow, f = data[f"{plant.name}.chws_temp_c"], data[f"{plant.name}.chw_flow_kgs"], fan_share(data, hall)
-    least = data.machines[plant.name].chillers * _bypass_kgs(data, plant)
-    rows = data.still & data.fit & np.isfinite(supply + load + setpoint + dp + water + flow + f)
-    back = supply + (load + fan_power_kw(p, f)) / (AIR_KJ_PER_KGK * p.air_flow_kgs * f)
+    through = flow > 1.05 * data.machines[plant.name].chillers * _bypass_kgs(data, plant)  # else the meter shows the bypass, not the coils
+    rows = data.still & data.fit & np.isfinite(supply + heat + setpoint + dp + water + flow + f)
+    back = supply + heat / (AIR_KJ_PER_KGK * p.air_flow_kgs * f)
 
     def residual(values: Array) -> Array:
         q = replace(p, **dict(zip(names, map(float, values), strict=True)))
         most = q.coil_open_flow_kgs * np.sqrt(dp / plant.chw_dp_max_kpa)
-        reached = larger(setpoint, back - coil_effectiveness(q, f, most) * (back - water), 0.2)
+        reached = larger(setpoint + q.supply_over_setpoint_k, back - coil_effectiveness(q, f, most) * (back - water), 0.2)
         wanted = positive(back - supply, 0.1) / positive(back - water, 1.0)
-        drawn = larger(smaller(coil_water_kgs(q, f, wanted), most, 0.02 * q.coil_open_flow_kgs), least, 2.0)
-        errors = np.concatenate([(drawn - flow)[rows] / (0.05 * plant.chw_flow_kgs), (reached - supply)[rows] / 0.3])
+        drawn = smaller(coil_water_kgs(q, f, wanted), most, 0.02 * q.coil_open_flow_kgs)
+        errors = np.concatenate([(drawn - flow)[rows & through] / (0.05 * plant.chw_flow_kgs), (reached - supply)[rows] / _NOTABLE_K])
         return np.asarray(errors, dtype=float)
 
-    start = np.array([getattr(p, n) for n in names])
-    lower = [0.4, 0.02 * plant.chw_flow_kgs, 0.0, 0.3 * plant.chw_flow_kgs]
-    upper = [1.0, 4.0 * plant.chw_flow_kgs, 3.0, 5.0 * plant.chw_flow_kgs]
-    best = least_squares(residual, np.clip(start, np.array(lower) * 1.01, np.array(upper) * 0.99), bounds=(lower, upper), loss="soft_l1", x_scale=start)
-    return replace(p, **dict(zip(names, map(float, best.x), strict=True)))
+    start = [getattr(p, n) for n in names]
+    spread = [0.1, 0.5 * start[1], 0.5, 0.5 * start[3], 0.3]
+    lower = [0.4, 0.02 * plant.chw_flow_kgs, 0.0, 0.3 * plant.chw_flow_kgs, -1.5]
+    upper = [1.0, 4.0 * plant.chw_flow_kgs, 3.0, 5.0 * plant.chw_flow_kgs, 1.5]
+    return replace(p, **dict(zip(names, fit_curve(residual, start, spread, lower, upper), strict=True)))
 
 
 def _bypass_kgs(data: Data, plant: Plant) -> float:

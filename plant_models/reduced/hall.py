@@ -80,7 +80,9 @@ def inlet_rise_k(p: HallParameters, capacity_kw: float, fan_share: Value, it_kw:
     idle = p.server_idle_share
     server_kgs = p.server_flow_kgs * (idle + (1.0 - idle) * it_kw / capacity_kw) * (1.0 + p.server_flow_per_k * (mean_inlet - 25.0))
     shortfall = positive(p.recirculation_onset - p.air_flow_kgs * fan_share / server_kgs, 0.1)
-    return (p.recirculation_base_share + p.recirculation_slope * shortfall) * it_kw / (server_kgs * AIR_KJ_PER_KGK)
+    share = p.recirculation_base_share + p.recirculation_slope * shortfall
+    # What is drawn back is hotter than the servers' rise alone by what was drawn back before it.
+    return share / positive(1.0 - share, 0.1) * it_kw / (server_kgs * AIR_KJ_PER_KGK)
 
 
 def hall_response(p: HallParameters, capacity_kw: float, served: bool, x: HallState, u: HallInputs) -> HallResponse:
@@ -90,18 +92,19 @@ def hall_response(p: HallParameters, capacity_kw: float, served: bool, x: HallSt
     fan_kw = fan_power_kw(p, u.fan_share)
     air_kw_per_k = p.air_flow_kgs * u.fan_share * AIR_KJ_PER_KGK
     coil_kw = air_kw_per_k * (x.return_c - x.supply_c)
-    supply_target, water_kgs = u.supply_setpoint_c, 0.0 * coil_kw
+    held_c = u.supply_setpoint_c + p.supply_over_setpoint_k
+    supply_target, water_kgs = held_c, 0.0 * coil_kw
     if served:
         open_kgs = p.coil_open_flow_kgs * np.sqrt(u.dp_share)
         reach = coil_effectiveness(p, u.fan_share, open_kgs)
-        supply_target = larger(u.supply_setpoint_c, x.return_c - reach * (x.return_c - u.water_c), 0.2)
+        supply_target = larger(held_c, x.return_c - reach * (x.return_c - u.water_c), 0.2)
         wanted = positive(x.return_c - x.supply_c, 0.1) / positive(x.return_c - u.water_c, 1.0)
         water_kgs = smaller(coil_water_kgs(p, u.fan_share, wanted), open_kgs, 0.02 * p.coil_open_flow_kgs)
     to_mass_kw = p.mass_conductance_kw_per_k * (x.return_c - x.mass_c)
     rates = HallState(
         supply_c=(supply_target - x.supply_c) / p.supply_tau_s,
         inlet_c=(x.supply_c + inlet_rise_k(p, capacity_kw, u.fan_share, it_kw, mean) - x.inlet_c) / p.inlet_tau_s,
-        return_c=(it_kw + fan_kw - coil_kw - to_mass_kw) / p.air_capacity_kj_per_k,
+        return_c=(it_kw * (1.0 + p.heat_share) + fan_kw - coil_kw - to_mass_kw) / p.air_capacity_kj_per_k,
         mass_c=to_mass_kw / p.mass_capacity_kj_per_k,
     )
-    return HallResponse(rates, it_kw, fan_kw, coil_kw, water_kgs, mean, supply_target - u.supply_setpoint_c)
+    return HallResponse(rates, it_kw, fan_kw, coil_kw, water_kgs, mean, supply_target - held_c)

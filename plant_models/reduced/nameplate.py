@@ -7,6 +7,8 @@ from plant_models.site.topology import Hall, Plant, PumpGroup, Site
 
 NAME_PLATE = "name plate"
 _WATER_KJ_PER_KGK = 4.186
+_PIPE_KPA = 40.0  # at design flow, a common design
+_EVAPORATOR_KPA = 60.0
 
 
 def from_name_plate(site: Site) -> ReducedParameters:
@@ -24,11 +26,14 @@ def _plant(site: Site, plant: Plant) -> PlantParameters:
     towers = [t for t in site.tower if t.plant == plant.name]
     chw, cw = _pumps(site, plant, "chw"), _pumps(site, plant, "cw")
     capacity = sum(c.capacity_kw for c in chillers) / max(len(chillers), 1)
+    evaporator = sum(c.evaporator_flow_kgs for c in chillers) / max(len(chillers), 1)
     tower_flow = sum(t.water_flow_kgs for t in towers) / max(len(towers), 1) or 1.0
     return PlantParameters(
         supply_capacity_kj_per_k=0.2 * plant.loop_volume_m3 * 1000.0 * _WATER_KJ_PER_KGK,
         return_capacity_kj_per_k=0.8 * plant.loop_volume_m3 * 1000.0 * _WATER_KJ_PER_KGK,
         chws_tau_s=120.0,
+        chws_over_setpoint_k=0.0,
+        chwr_bias_k=0.0,
         bypass_flow_kgs=max((c.evaporator_flow_kgs * c.evaporator_flow_min_share for c in chillers), default=0.0),
         chiller_capacity_kw=capacity,
         stage_up_load_share=0.9,  # Guideline 36-2021, 5.20.4, constant speed
@@ -39,16 +44,18 @@ def _plant(site: Site, plant: Plant) -> PlantParameters:
         chiller_standing_kw=0.01 * capacity,
         condenser_capacity_kj_per_k=max(len(towers), 1) * 6000.0 * _WATER_KJ_PER_KGK,
         cws_tau_s=300.0,
+        cws_over_setpoint_k=0.0,
         condenser_flow_kgs=cw.flow_kgs if cw else tower_flow,
-        tower_air_kgs=1.2 * tower_flow,
-        tower_still_kgs=0.05 * tower_flow,
-        tower_half_share=2.0,
-        tower_warm_exponent=0.5,
+        tower_reach_kgs=0.55 * tower_flow,  # 5.6 K range and 4 K approach at 25.6 degC wet bulb, a common design
+        tower_fan_exponent=0.7,  # Merkel number over (air / water)^-0.4 .. -0.6 leaves this of the air flow
+        tower_water_exponent=0.3,
+        tower_warm_exponent=0.35,
         tower_fan_linear_kw=0.0,
         tower_fan_cubic_kw=sum(t.fan_power_kw for t in towers) / max(len(towers), 1),
         chw_pump_standing_kw=0.1 * chw.power_kw if chw else 0.0,
-        chw_pump_lift_kw=0.0014,
-        chw_pump_friction_kw=0.5 * chw.power_kw / chw.flow_kgs**3 if chw else 0.0,
+        chw_pump_lift_kw=0.0014,  # kJ/kg per kPa over 72 % of efficiency
+        chw_pump_pipe_kw=0.0014 * _PIPE_KPA / max(plant.chw_flow_kgs, 1.0) ** 2,
+        chw_pump_friction_kw=0.0014 * _EVAPORATOR_KPA / max(evaporator, 1.0) ** 2,
         cw_pump_kw=cw.power_kw if cw else 0.0,
         economiser_share=0.75,
         economiser_flow_kgs=plant.chw_flow_kgs if any(e.plant == plant.name for e in site.economiser) else 0.0,
@@ -75,6 +82,7 @@ def _hall(site: Site, hall: Hall) -> HallParameters:
         fan_linear_kw=0.005 * hall.it_capacity_kw,
         fan_cubic_kw=0.035 * hall.it_capacity_kw,
         supply_tau_s=90.0,
+        supply_over_setpoint_k=0.0,
         inlet_tau_s=120.0,
         air_capacity_kj_per_k=60.0 * racks,
         mass_capacity_kj_per_k=240.0 * racks,
@@ -90,6 +98,8 @@ def _hall(site: Site, hall: Hall) -> HallParameters:
         recirculation_slope=0.6,
         recirculation_onset=1.1,
         mean_inlet_share=0.6,
+        heat_share=0.0,
+        return_bias_k=0.0,
         it_per_k=0.0035,
         it_per_k_hot=0.002,
         inlet_spread_k=0.5,

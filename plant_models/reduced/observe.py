@@ -30,6 +30,12 @@ def signals_used(site: Site) -> frozenset[str]:
     return frozenset(plants | halls | rows | machines | pumps | economisers | {WETBULB, "site.losses_power_kw", "site.facility_power_kw"})
 
 
+def biases_k(parameters: ReducedParameters) -> dict[str, float]:
+    """Returns what each measured state's sensor reads above the state itself, as identified [K]."""
+    plants = {f"{name}.chwr_temp_c": p.chwr_bias_k for name, p in parameters.plants.items()}
+    return plants | {f"{name}.crah_return_temp_c": h.return_bias_k for name, h in parameters.halls.items()}
+
+
 def setpoints_known(site: Site, measured: Signals, in_force: Signals) -> dict[str, float]:
     """Returns a value for every setpoint of the model: in force, else as its measurement shows, else what the BAS would use by itself."""
     known: dict[str, float] = {}

@@ -11,10 +11,11 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-VERSION = 1
+VERSION = 2
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Bias = Annotated[float, Field(ge=-5, le=5, allow_inf_nan=False)]
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -36,6 +37,10 @@ class PlantParameters:
     return_capacity_kj_per_k: _Positive
     chws_tau_s: _Positive
     """Closed-loop time constant of the chillers' own temperature control."""
+    chws_over_setpoint_k: _Bias
+    """Where the chillers' own control settles: reading less setpoint."""
+    chwr_bias_k: _Bias
+    """Reading less what the heat balance asks for, the supply sensor taken as right."""
     bypass_flow_kgs: _NonNegative
     """Least flow of one running chiller; more than the coils ask for goes through the bypass."""
     chiller_capacity_kw: _NonNegative
@@ -54,23 +59,27 @@ class PlantParameters:
     """Of one running chiller."""
     condenser_capacity_kj_per_k: _Positive
     cws_tau_s: _Positive
+    cws_over_setpoint_k: _Bias
+    """Where the tower fans' own control settles: reading less setpoint."""
     condenser_flow_kgs: _Positive
     """Of one running condenser-water pump."""
-    tower_air_kgs: _Positive
-    """Heat over enthalpy difference that one cell approaches at endless fan speed."""
-    tower_still_kgs: _NonNegative
-    """The same with the fans at rest."""
-    tower_half_share: _Positive
-    """Fan speed share at which a cell is half-way between the two."""
+    tower_reach_kgs: _Positive
+    """Heat over enthalpy difference that one cell reaches at full fan speed and design water, at 24 degC returning water."""
+    tower_fan_exponent: _Positive
+    """How that grows with fan speed."""
+    tower_water_exponent: _NonNegative
+    """How it grows with the water over the cell."""
     tower_warm_exponent: _NonNegative
-    """How a cell's reach falls as saturated air holds more heat per kelvin."""
+    """How it falls as saturated air holds more heat per kelvin."""
     tower_fan_linear_kw: _NonNegative
     tower_fan_cubic_kw: _NonNegative
     chw_pump_standing_kw: _NonNegative
     chw_pump_lift_kw: _NonNegative
     """Per (kg/s kPa) of flow times differential pressure setpoint."""
+    chw_pump_pipe_kw: _NonNegative
+    """Per (kg/s)^3 of flow: friction before the sensor that all water meets."""
     chw_pump_friction_kw: _NonNegative
-    """Per (kg/s)^3 of flow and number of running pumps squared."""
+    """Per (kg/s)^3 of flow and number of running chillers squared: friction in their evaporators."""
     cw_pump_kw: _NonNegative
     """Of one running condenser-water pump."""
     economiser_share: _Share
@@ -105,6 +114,8 @@ class HallParameters:
     fan_linear_kw: _NonNegative
     fan_cubic_kw: _NonNegative
     supply_tau_s: _Positive
+    supply_over_setpoint_k: _Bias
+    """Where the coil valves' own control settles: reading less setpoint."""
     inlet_tau_s: _Positive
     air_capacity_kj_per_k: _Positive
     mass_capacity_kj_per_k: _Positive
@@ -126,6 +137,10 @@ class HallParameters:
     """Ratio of CRAH to server air below which hot air is drawn back to the hottest rack."""
     mean_inlet_share: _Share
     """Mean over hottest inlet, each above supply air."""
+    heat_share: _NonNegative
+    """Heat into the hall's air beside IT and fans (losses, lighting), over IT power."""
+    return_bias_k: _Bias
+    """Reading of the return air less what the heat balance asks for."""
     it_per_k: _NonNegative
     """Relative rise of IT power with inlet temperature at 25 degC."""
     it_per_k_hot: _NonNegative
@@ -141,6 +156,15 @@ class SiteParameters:
     __pydantic_config__ = _STRICT
     losses_fixed_kw: _NonNegative
     losses_share: _NonNegative
+
+
+@dataclass(frozen=True)
+class Range:
+    """Least and greatest value that the data showed, in the quantity's own unit."""
+
+    __pydantic_config__ = _STRICT
+    low: Annotated[float, Field(allow_inf_nan=False)]
+    high: Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -164,6 +188,8 @@ class ReducedParameters:
     plants: Mapping[str, PlantParameters]
     halls: Mapping[str, HallParameters]
     fitted_on: FittedOn
+    validity: Mapping[str, Range] = field(default_factory=dict)
+    """Of each state, setpoint and disturbance; empty on a model from name plates."""
     version: Annotated[int, Field(ge=VERSION, le=VERSION)] = VERSION
 
     @property

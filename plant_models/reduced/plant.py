@@ -94,24 +94,31 @@ def carnot_ratio(p: PlantParameters, chws_c: Value, cwr_c: Value) -> Value:
     return positive(cwr_c - chws_c + 2.0 * p.carnot_pinch_k, 2.0) / (chws_c - p.carnot_pinch_k + 273.15)
 
 
-def pump_power_kw(p: PlantParameters, flow_kgs: Value, dp_kpa: Value, running: Value) -> Value:
+def condenser_water_kgs(p: PlantParameters, pumps: Value, in_line: Value) -> Value:
+    """Returns the condenser water of running pumps and economiser [kg/s], never quite none."""
+    return pumps * p.condenser_flow_kgs + in_line * p.economiser_flow_kgs + 1.0
+
+
+def condenser_rise_k(chiller_heat_kw: Value, economiser_kw: Value, water_kgs: Value) -> Value:
+    """Returns how much warmer the condenser water comes back than it left [K]."""
+    return (_REJECTED_PER_COOLED * chiller_heat_kw + economiser_kw) / (WATER_KJ_PER_KGK * water_kgs)
+
+
+def pump_power_kw(p: PlantParameters, flow_kgs: Value, dp_kpa: Value, pumps: Value, chillers: Value) -> Value:
     """Returns the electric power of the chilled-water pumps [kW]: standing, lift against the held pressure, friction before the sensor."""
-    return (
-        running * p.chw_pump_standing_kw
-        + p.chw_pump_lift_kw * flow_kgs * dp_kpa
-        + p.chw_pump_friction_kw * flow_kgs * flow_kgs * flow_kgs / (running * running + 0.1)
-    )
+    evaporators = chillers / (chillers * chillers * chillers + 0.1)  # one over its square, and nothing flows through one that stands
+    friction = p.chw_pump_pipe_kw + p.chw_pump_friction_kw * evaporators
+    return pumps * p.chw_pump_standing_kw + flow_kgs * (p.chw_pump_lift_kw * dp_kpa + flow_kgs * flow_kgs * friction)
 
 
-def tower_fan_share(p: PlantParameters, heat_per_enthalpy_kgs: Value) -> Value:
-    """Returns the fan speed share that rejects a cell's heat per enthalpy difference [kg/s], the inverse of ``tower_reach_kgs``."""
-    moved = positive(heat_per_enthalpy_kgs - p.tower_still_kgs, 0.01 * p.tower_air_kgs)
-    return p.tower_half_share * moved / positive(p.tower_air_kgs - heat_per_enthalpy_kgs, 0.02 * p.tower_air_kgs)
+def tower_fan_share(p: PlantParameters, duty_kgs: Value, water_share: Value) -> Value:
+    """Returns the fan speed share at which a cell meets a duty [kg/s], the inverse of ``tower_reach_kgs``."""
+    return np.power(duty_kgs / (p.tower_reach_kgs * np.power(water_share, p.tower_water_exponent)), 1.0 / p.tower_fan_exponent)
 
 
-def tower_reach_kgs(p: PlantParameters, fan_share: Value) -> Value:
-    """Returns the heat per enthalpy difference [kg/s] that a cell rejects at a fan speed share."""
-    return (p.tower_air_kgs * fan_share + p.tower_half_share * p.tower_still_kgs) / (fan_share + p.tower_half_share)
+def tower_reach_kgs(p: PlantParameters, fan_share: Value, water_share: Value) -> Value:
+    """Returns the heat per enthalpy difference [kg/s] that a cell rejects; powers of fan speed and water, as Merkel numbers are usually correlated."""
+    return p.tower_reach_kgs * np.power(fan_share, p.tower_fan_exponent) * np.power(water_share, p.tower_water_exponent)
 
 
 def tower_power_kw(p: PlantParameters, fan_share: Value) -> Value:
@@ -145,18 +152,19 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
     flow_kw_per_k = WATER_KJ_PER_KGK * flow
     economiser_kw = in_line * flow_kw_per_k * p.economiser_share * positive(x.chwr_c - x.cws_c, 0.3) if machines.economiser else 0.0 * flow
     most_kw = _most_kw(p, running, x)
-    chws_rate = (_chws_target_c(machines, most_kw + economiser_kw, flow_kw_per_k, x, u) - x.chws_c) / p.chws_tau_s + drift.chws_c
+    chws_rate = (_chws_target_c(machines, p.chws_over_setpoint_k, most_kw + economiser_kw, flow_kw_per_k, x, u) - x.chws_c) / p.chws_tau_s + drift.chws_c
     left_kw = flow_kw_per_k * (x.chwr_c - x.chws_c) - economiser_kw - p.supply_capacity_kj_per_k * chws_rate
     chiller_heat = positive(smaller(left_kw, most_kw, 20.0), 20.0) if machines.chillers else 0.0 * flow
-    condenser_kgs = condenser_pumps * p.condenser_flow_kgs + in_line * p.economiser_flow_kgs + 1.0
-    cwr_c = x.cws_c + (_REJECTED_PER_COOLED * chiller_heat + economiser_kw) / (WATER_KJ_PER_KGK * condenser_kgs)
+    condenser_kgs = condenser_water_kgs(p, condenser_pumps, in_line)
+    cwr_c = x.cws_c + condenser_rise_k(chiller_heat, economiser_kw, condenser_kgs)
     chillers_kw = chiller_power_kw(p, chiller_heat, running, x.chws_c, cwr_c) if machines.chillers else 0.0 * flow
     rejected_kw = chiller_heat + chillers_kw + economiser_kw
     target_c = _cws_target_c(p, machines, in_line, free, cwr_c, x, u)
     if machines.towers:
-        rest_c = _cws_rest_c(p, rejected_kw, cwr_c, target_c, x, u)
+        water_share = condenser_kgs / ((u.cells_running + 0.01) * p.condenser_flow_kgs)
+        rest_c = _cws_rest_c(p, rejected_kw, cwr_c, target_c, water_share, x, u)
         cws_rate = (rest_c - x.cws_c) / p.cws_tau_s + drift.cws_c
-        fan_share = _fan_share(p, rejected_kw - p.condenser_capacity_kj_per_k * cws_rate, cwr_c, u)
+        fan_share = _fan_share(p, rejected_kw - p.condenser_capacity_kj_per_k * cws_rate, cwr_c, water_share, u)
     else:
         rest_c, fan_share = target_c, 0.0 * flow
         cws_rate = (target_c - x.cws_c) / p.cws_tau_s + drift.cws_c
@@ -167,7 +175,7 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
             cws_c=cws_rate,
         ),
         chillers_kw=chillers_kw,
-        chw_pumps_kw=pump_power_kw(p, flow, u.dp_kpa, u.chw_pumps_running),
+        chw_pumps_kw=pump_power_kw(p, flow, u.dp_kpa, u.chw_pumps_running, running),
         cw_pumps_kw=p.cw_pump_kw * condenser_pumps,
         towers_kw=u.cells_running * tower_power_kw(p, fan_share),
         flow_kgs=flow,
@@ -178,7 +186,7 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
         free_share=free,
         alone_share=alone,
         economiser_pumps_kw=in_line * p.economiser_pump_kw,
-        short_k=(rest_c - u.cws_setpoint_c) * (1.0 - in_line),
+        short_k=(rest_c - u.cws_setpoint_c - p.cws_over_setpoint_k) * (1.0 - in_line),
         lifting_share=running / (running + 0.01),
     )
 
@@ -191,16 +199,18 @@ def _most_kw(p: PlantParameters, running: Value, x: PlantState) -> Value:
     return running * p.chiller_capacity_kw * (1.0 + 0.03 * (x.chws_c - 8.0)) * (1.0 - 0.01 * (x.cws_c - 24.0))
 
 
-def _chws_target_c(machines: Machines, most_kw: Value, flow_kw_per_k: Value, x: PlantState, u: PlantInputs) -> Value:
+def _chws_target_c(machines: Machines, over_k: Value, most_kw: Value, flow_kw_per_k: Value, x: PlantState, u: PlantInputs) -> Value:
     """Returns the supply water that the plant comes to: its setpoint, or what chillers and economiser leave of the return water."""
-    return larger(u.chws_setpoint_c, x.chwr_c - most_kw / (flow_kw_per_k + 1.0), 0.1) if machines.chillers else u.chws_setpoint_c
+    held_c = u.chws_setpoint_c + over_k
+    return larger(held_c, x.chwr_c - most_kw / (flow_kw_per_k + 1.0), 0.1) if machines.chillers else held_c
 
 
 def _cws_target_c(p: PlantParameters, machines: Machines, in_line: Value, free: Value, cwr_c: Value, x: PlantState, u: PlantInputs) -> Value:
     """Returns the condenser water that the BAS steers for: its setpoint, colder for an economiser in line, never short of the chillers' lift."""
+    held_c = u.cws_setpoint_c + p.cws_over_setpoint_k
     if not machines.economiser and not machines.chillers:
-        return u.cws_setpoint_c
-    shared = u.cws_setpoint_c + in_line * (p.economiser_partial_cws_c - u.cws_setpoint_c)
+        return held_c
+    shared = held_c + in_line * (p.economiser_partial_cws_c - held_c)
     lifted = larger(shared, x.chws_c + p.lift_held_k - (cwr_c - x.cws_c), 0.5) if machines.chillers else shared
     alone = larger(u.chws_setpoint_c - p.economiser_free_pinch_k, p.coldest_cws_c, 0.3)
     return lifted + free * (alone - lifted)
@@ -216,15 +226,15 @@ def _steepness(p: PlantParameters, cwr_c: Value) -> Value:
     return np.power(saturated_enthalpy_slope(cwr_c) / _SLOPE_USUAL, p.tower_warm_exponent)
 
 
-def _cws_rest_c(p: PlantParameters, heat_kw: Value, cwr_c: Value, target_c: Value, x: PlantState, u: PlantInputs) -> Value:
+def _cws_rest_c(p: PlantParameters, heat_kw: Value, cwr_c: Value, target_c: Value, water_share: Value, x: PlantState, u: PlantInputs) -> Value:
     """Returns the condenser water that the towers come to: their target, or what all fans at full speed leave."""
-    most_kw_per_kj = tower_reach_kgs(p, 1.0) * (u.cells_running + 0.01)
+    most_kw_per_kj = tower_reach_kgs(p, 1.0, water_share) * (u.cells_running + 0.01)
     # One Newton step from where the water is to where all fans at full speed would hold it.
     beyond_kj = heat_kw * _steepness(p, cwr_c) / most_kw_per_kj - (saturated_enthalpy_kj_kg(cwr_c) - saturated_enthalpy_kj_kg(u.wetbulb_c))
     return larger(target_c, smaller(x.cws_c + beyond_kj / saturated_enthalpy_slope(cwr_c), _HOTTEST_C, 0.5), 0.2)
 
 
-def _fan_share(p: PlantParameters, heat_kw: Value, cwr_c: Value, u: PlantInputs) -> Value:
+def _fan_share(p: PlantParameters, heat_kw: Value, cwr_c: Value, water_share: Value, u: PlantInputs) -> Value:
     """Returns the fan speed share of the running cells that rejects this heat, 1 at most."""
     asked_kgs = tower_duty_kgs(p, positive(heat_kw, 20.0), u.cells_running + 0.01, cwr_c, u.wetbulb_c)
-    return tower_fan_share(p, smaller(asked_kgs, tower_reach_kgs(p, 1.0), 0.01 * p.tower_air_kgs))
+    return smaller(tower_fan_share(p, asked_kgs, water_share), 1.0, 0.02)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_models.reduced.hall import it_factor, mean_inlet_c
-from plant_models.reduced.model import HALL_SETPOINTS, HALL_STATES, PLANT_SETPOINTS, PLANT_STATES, WETBULB, Response, drift_of, respond
+from plant_models.reduced.model import HALL_SETPOINTS, HALL_STATES, PLANT_SETPOINTS, PLANT_STATES, WETBULB, Response, respond
 from plant_models.reduced.parameters import ReducedParameters
 from plant_models.reduced.plant import WATER_KJ_PER_KGK
 from plant_models.reduced.smooth import Value
@@ -17,7 +17,7 @@ from plant_models.reduced.table import Array, Data
 from safety.signals import measurement_of
 
 Columns = dict[str, Array]
-_SUBSTEP_S = 20.0
+_SUBSTEP_S = 60.0  # a Runge-Kutta step of fourth order stands 2.7 times the shortest lag, 45 s
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,18 @@ def series_of(data: Data, parameters: ReducedParameters) -> Series:
     """Returns what the model needs, row by row; thermal mass, which nothing measures, as return air smoothed over an hour."""
     site = data.site
     states = {f"{p.name}.{s}": data[f"{p.name}.{s}"] for p in site.plant for s in PLANT_STATES if data.has(f"{p.name}.{s}")}
+    states |= {f"{n}.chwr_temp_c": data[f"{n}.chwr_temp_c"] - p.chwr_bias_k for n, p in parameters.plants.items()}
     states |= {f"{p.name}.cws_temp_c": data[f"{p.name}.chws_temp_c"] + 12.0 for p in site.plant if f"{p.name}.cws_temp_c" not in states}
     disturbances: Columns = {WETBULB: data[WETBULB] if data.has(WETBULB) else np.full(data["at_s"].size, 15.0)}
     for hall in site.hall:
         supply, inlet, back, _ = (f"{hall.name}.{s}" for s in HALL_STATES)
         states[supply], states[inlet] = data[supply], data[inlet]
-        states[back] = data[back] if data.has(back) else data[supply] + 10.0
-        states[f"{hall.name}.mass_temp_c"] = _smoothed(states[back], 3600.0 / data.step_s)
         p = parameters.halls[hall.name]
+        states[back] = data[back] - p.return_bias_k if data.has(back) else data[supply] + 10.0
+        states[f"{hall.name}.mass_temp_c"] = _smoothed(states[back], 3600.0 / data.step_s)
         disturbances[f"{hall.name}.it_base_kw"] = data[f"{hall.name}.it_load_kw"] / it_factor(p, mean_inlet_c(p, data[supply], data[inlet]))
     for plant in site.plant:
-        disturbances |= _plant_disturbances(data, plant.name)
+        disturbances |= _plant_disturbances(data, plant.name, states)
     setpoints: Columns = {}
     for equipment, kinds in ((site.plant, PLANT_SETPOINTS), (site.hall, HALL_SETPOINTS)):
         for setpoint in (f"{e.name}.{k}" for e in equipment for k in kinds):
@@ -59,11 +60,11 @@ def series_of(data: Data, parameters: ReducedParameters) -> Series:
     return Series(states, setpoints, disturbances)
 
 
-def _plant_disturbances(data: Data, name: str) -> Columns:
+def _plant_disturbances(data: Data, name: str, states: Columns) -> Columns:
     m = data.machines[name]
     served = any(h.plant == name for h in data.site.hall)
     flow = data[f"{name}.chw_flow_kgs"]
-    heat = WATER_KJ_PER_KGK * flow * (data[f"{name}.chwr_temp_c"] - data[f"{name}.chws_temp_c"])
+    heat = WATER_KJ_PER_KGK * flow * (states[f"{name}.chwr_temp_c"] - states[f"{name}.chws_temp_c"])
     return {
         f"{name}.chillers_running": m.chillers,
         f"{name}.cells_running": m.cells,
@@ -116,8 +117,8 @@ def advance(
     return x
 
 
-def respond_rows(data: Data, parameters: ReducedParameters, series: Series) -> Response:
-    """Returns the model's answer at every row, from the measured states taken to be at rest."""
-    moving = respond(data.site, parameters, series.states, series.setpoints, series.disturbances, {})
-    resting = {drift_of(s): -3600.0 * rate for s, rate in moving.rates.items()}
-    return respond(data.site, parameters, series.states, series.setpoints, series.disturbances, resting)
+def respond_at(
+    data: Data, parameters: ReducedParameters, states: Mapping[str, Value], setpoints: Mapping[str, Value], disturbances: Mapping[str, Value]
+) -> Response:
+    """Returns the model's answer to some states and inputs."""
+    return respond(data.site, parameters, states, setpoints, disturbances, {})

@@ -79,6 +79,12 @@ class Data:
             found &= np.isfinite(self.table[signal])
         return found
 
+    def calm(self, equipment: str) -> Mask:
+        """Returns the rows before which, for ``SETTLE_S``, time had no gap and nothing of one piece of equipment moved by more than is usual at rest."""
+        return ~_recent(_gaps(self.table["at_s"], self.step_s), self.step_s) & _unmoved(
+            {c: v for c, v in self.table.items() if c.startswith(f"{equipment}.")}, self.step_s
+        )
+
     def setpoint(self, setpoint: str, measured: str) -> Array:
         """Returns a setpoint's column, or that of its measurement where the site has none."""
         return self.table[setpoint] if setpoint in self.table else self.table[measured]
@@ -113,25 +119,32 @@ def prepare(site: Site, table: Table, days_least: float, hold_back_every: int) -
     day = np.floor((at_s - at_s[0]) / _DAY_S).astype(int)
     number = np.cumsum(np.concatenate(([False], np.diff(day) != 0)))
     settled, fit = _settled(at_s, step_s, machines), number % hold_back_every != hold_back_every - 1
-    still = settled & _unmoved(site, table, step_s)
+    still = settled & _unmoved(table, step_s)
     enough = int((still & fit).sum()) >= _STILL_ROWS_LEAST
     return Data(site, table, step_s, machines, settled, still if enough else settled, fit)
 
 
 def _settled(at_s: Array, step_s: float, machines: Mapping[str, Machines]) -> Mask:
     """Returns the rows with nothing switched, and no gap in time, within ``SETTLE_S`` before."""
-    changed = np.concatenate(([True], np.abs(np.diff(at_s) - step_s) > 0.5 * step_s))
+    changed = _gaps(at_s, step_s)
     for m in machines.values():
         for column in (m.chillers, m.cells, m.cw_pumps, m.in_line, m.free):
             changed |= np.concatenate(([True], np.diff(column) != 0.0))
+    return ~_recent(changed, step_s)
+
+
+def _gaps(at_s: Array, step_s: float) -> Mask:
+    return np.concatenate(([True], np.abs(np.diff(at_s) - step_s) > 0.5 * step_s))
+
+
+def _recent(changed: Mask, step_s: float) -> Mask:
     window = int(np.ceil(SETTLE_S / step_s))
-    recent = np.convolve(changed.astype(float), np.ones(window + 1))[: changed.size]
-    return recent < 0.5
+    return np.asarray(np.convolve(changed.astype(float), np.ones(window + 1))[: changed.size] > 0.5)
 
 
-def _unmoved(site: Site, table: Table, step_s: float) -> Mask:
+def _unmoved(table: Table, step_s: float) -> Mask:
     """Returns the rows before which, for ``SETTLE_S``, no setpoint, supply water or supply air moved by more than is usual at rest."""
-    unmoved = np.ones(table["at_s"].size, dtype=bool)
+    unmoved = np.ones(next(iter(table.values())).size, dtype=bool)
     window = int(np.ceil(SETTLE_S / step_s))
     columns = [c for c in table if c.partition(".")[2] in _AT_REST]
     for column in columns:

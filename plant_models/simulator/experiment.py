@@ -24,10 +24,11 @@ Table = dict[str, NDArray[np.float64]]
 STRETCHES: Final = ((1, 10, 0.55), (4, 5, 0.70), (5, 20, 0.60), (7, 8, 0.75), (8, 20, 0.85), (10, 3, 0.65), (11, 15, 0.50))
 """Month, day and mean utilisation of the stretches that stand in for commissioning: all seasons, half to nearly full load."""
 _WARM_UP_S = 6 * 3600.0
+_SENSORS_SEED = 0  # a site keeps its sensors from season to season
 
 
 def commission(loaded: LoadedSite, plant_file: Path, weather: Weather, days: float = 2.5, told: Callable[[str], None] = print) -> Table:
-    """Returns what a simulated site showed during ``STRETCHES`` of steps, each with a load, sensors and steps of its own seed, 1 and on."""
+    """Returns what a simulated site showed during ``STRETCHES`` of steps, each with a load and steps of its own seed, 1 and on; sensors are of seed 0."""
     site, limits, tables = loaded.site, limits_of(loaded.site, loaded.points), []
     truth = load_plant_file(plant_file, site)
     for seed, (month, day, mean) in enumerate(STRETCHES, start=1):

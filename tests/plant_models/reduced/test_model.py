@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import plant_models.reduced
@@ -107,6 +108,35 @@ def test_floats_and_symbols_give_the_same_on_every_shape_of_site(made: SimpleNam
         values = [float(v) for v in function(*(list(group.values()) for group in groups)).full().ravel()]
         assert all(math.isfinite(v) for v in values)
         assert values == pytest.approx([float(v) for v in expected.values()], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("changed", [{}, {WETBULB: 4.0, "plant.in_line_share": 1.0, "plant.mode_known": 0.5}, {"hall-a.crah_fan_setpoint_pct": 45.0}])
+def test_gradients_are_exact_and_smooth(made: SimpleNamespace, site: Site, parameters: ReducedParameters, changed: dict[str, float]) -> None:
+    """CasADi's derivatives of rates and facility power by every state and setpoint are those of central differences, and finite."""
+    import casadi as ca
+
+    ca.GlobalOptions.setNumpyMode(-1)
+    states, setpoints, disturbances = made.usual(site)
+    setpoints |= {k: v for k, v in changed.items() if k in setpoints}
+    disturbances |= {k: v for k, v in changed.items() if k in disturbances}
+    names = [*states, *setpoints]
+    x = ca.SX.sym("x", len(names))
+    symbols = {name: x[i] for i, name in enumerate(names)}
+    response = respond(site, parameters, {s: symbols[s] for s in states}, {s: symbols[s] for s in setpoints}, disturbances, {})
+    outputs = ca.vertcat(*response.rates.values(), response.facility_kw)
+    exact = np.asarray(ca.Function("j", [x], [ca.jacobian(outputs, x)])([*states.values(), *setpoints.values()]))
+
+    def values(at: dict[str, float]) -> np.ndarray:
+        found = respond(site, parameters, {s: at[s] for s in states}, {s: at[s] for s in setpoints}, disturbances, {})
+        return np.array([*found.rates.values(), found.facility_kw], dtype=float)
+
+    for i, name in enumerate(names):
+        step = 1e-4
+        rises = values({**states, **setpoints, name: (states | setpoints)[name] + step}) - values(
+            {**states, **setpoints, name: (states | setpoints)[name] - step}
+        )
+        assert np.isfinite(exact[:, i]).all()
+        assert exact[:, i] == pytest.approx(rises / (2.0 * step), rel=1e-4, abs=1e-6), name
 
 
 def test_the_layout_follows_from_the_site_alone(made: SimpleNamespace, site: Site) -> None:
