@@ -36,8 +36,3 @@ def pack(journal: Path, packed: Path, cycles: int = CYCLES) -> int:
         packed.parent.mkdir(parents=True, exist_ok=True)
         packed.write_bytes(lzma.compress(small.read_bytes(), preset=9))
     return count
-
-
-def unpack(packed: Path, journal: Path) -> None:
-    """Writes a packed journal as the file that it was."""
-    journal.write_bytes(lzma.decompress(packed.read_bytes()))
