@@ -10,7 +10,12 @@ from typing import Final
 
 import gymnasium
 
-IDS: Final = {"coldaisle/ReferenceA-v0": "reference-a", "coldaisle/Small-v0": "small"}
+IDS: Final = {
+    "coldaisle/ReferenceA-v0": "reference-a",
+    "coldaisle/ReferenceB-v0": "reference-b",
+    "coldaisle/ReferenceC-v0": "reference-c",
+    "coldaisle/Small-v0": "small",
+}
 """Environments by identifier, with the folder below ``config/`` that each is made of."""
 
 for _identifier, _folder in IDS.items():

@@ -26,6 +26,15 @@ def test_every_identifier_is_registered() -> None:
     assert environment.IDS.keys() <= set(gymnasium.registry)
 
 
+@pytest.mark.parametrize("identifier", sorted(environment.IDS))
+def test_every_site_can_be_played(identifier: str) -> None:
+    env = gymnasium.make(identifier, **{**SHORT, "warm_up_h": 0.0})
+    env.reset(seed=2)
+    seen, reward, _, _, _ = env.step(np.zeros(env.action_space.shape, dtype=np.float32))
+    assert env.observation_space.contains(seen)
+    assert reward < 0.0
+
+
 def test_an_episode_has_its_length_and_its_price() -> None:
     env = small(ageing=False, start="07-15")
     env.reset(seed=1)

@@ -67,13 +67,17 @@ def test_a_member_is_what_it_would_be_alone(name: str) -> None:
     assert len({s.truth.facility_kwh for s in batch.sites}) == 3
 
 
-def test_energy_closes_for_every_member() -> None:
-    make = Maker("reference-a")
-    batch = Batch(make.loaded.site, make.truth, 8, make)
-    batch.advance(360)
+@pytest.mark.parametrize("name", ["reference-a", "reference-b", "reference-c"])
+def test_any_topology_can_be_a_batch_and_its_energy_closes(name: str) -> None:
+    make = Maker(name)
+    batch = Batch(make.loaded.site, make.truth, 4, make)
+    batch.advance(240)
     for site in batch.sites:
         values = site.truth.values
         assert abs(values["site.closure_kw"]) < 1e-9 * values["site.heat_in_kw"]
+    alone = make(3)
+    alone.advance(alone.now_s + 240 * SCAN_S)
+    assert batch.sites[3].truth.energy_kwh == pytest.approx(alone.truth.energy_kwh, rel=1e-9, abs=1e-9)
 
 
 def test_a_member_can_begin_again_while_others_go_on() -> None:
