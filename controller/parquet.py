@@ -41,10 +41,10 @@ def parquet_table(path: Path, site: Site) -> dict[str, NDArray[np.float64]]:
     except ImportError:
         raise ParquetError(f"{path}: reading Parquet needs fastparquet, which is not installed; install it with: pip install 'coldaisle[parquet]'") from None
     try:
-        frame = fastparquet.ParquetFile(io.BytesIO(path.read_bytes())).to_pandas()
+        frame = fastparquet.ParquetFile(io.BytesIO(path.read_bytes()), verify=True).to_pandas()
     except FileNotFoundError:
         raise ParquetError(f"{path}: no such file") from None
-    except (OSError, ValueError, fastparquet.ParquetException) as error:
+    except (OSError, ValueError, TypeError, fastparquet.ParquetException) as error:  # TypeError: a footer without its parts
         raise ParquetError(f"{path}: cannot be read as Parquet: {error}") from None
     names = [str(c) for c in frame.columns]
     problems = _strangers(names, site)
