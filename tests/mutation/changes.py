@@ -83,7 +83,7 @@ def _alternatives(node: ast.AST, parent: ast.AST, field: str, enums: Mapping[str
             yield rest[0] if len(rest) == 1 else _with(node, values=rest)
     elif isinstance(node, ast.UnaryOp):
         yield node.operand
-    elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+    elif isinstance(node, ast.Return) and node.value is not None and not _is_truth(node.value):
         yield _with(node, value=ast.Constant(None))
     elif isinstance(node, ast.AugAssign) and type(node.op) in ARITHMETIC:
         yield _with(node, op=ARITHMETIC[type(node.op)]())
@@ -139,8 +139,9 @@ def _keywords(call: ast.Call) -> list[ast.keyword]:
     return [] if ast.unparse(call.func) == "sorted" else call.keywords
 
 
-def _is_none(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_truth(node: ast.AST) -> bool:
+    """Returns whether a node is True, False or None, which change by themselves."""
+    return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))
 
 
 def _with(node: ast.AST, **fields: Any) -> ast.AST:
