@@ -203,3 +203,31 @@ def test_a_plant_without_a_floor_or_without_these_halls_holds_nothing(decide, fl
 
 def test_with_nothing_in_force_stored_cold_compares_with_nothing(decide, floored):
     assert decide({CHWS: 12.4}, at(-1.0), {CHWS: None}, limits=floored, inlets=COOL)[0].get(CHWS) is None
+
+
+def test_spare_capacity_is_for_chilled_water_and_for_its_own_plant_only(decide, stages, stage):
+    busy = {"plant.chw_flow_kgs": 30.0, "plant.chws_temp_c": 12.0, "plant.chwr_temp_c": 18.0, "ch-2.machine_state": 2.0}
+    assert stage(1.0, held=2.0, measured=busy, runs={"ch-1": Run(True), "ch-2": Run(True), "ch-3": Run(False)}) == (1.0, "")
+    tight, only = CARRIES | {"plant.chw_flow_kgs": 30.0}, frozenset({CHWS})
+    behind = replace(stages, plants=(replace(stages.plants[0], name="other"), *stages.plants))
+    assert decide({CHWS: 9.0}, tight, limits=behind, writable=only)[0] == {CHWS: 12.0}
+    overloaded = CARRIES | {"plant.chw_flow_kgs": 100.0, "plant.chwr_temp_c": 18.0, "plant.chws_temp_c": 12.0}
+    assert decide({CHWS: 9.0}, overloaded, {CHWS: 13.0}, limits=stages, writable=only)[0] == {CHWS: pytest.approx(12.0, abs=1e-6)}
+
+
+def test_the_ends_of_stored_cold(decide, floored):
+    def ask(setpoint, value, seen):
+        permitted, rules = decide({setpoint: value}, seen, limits=floored, inlets=COOL)
+        return permitted[setpoint], rules.get(setpoint, "")
+
+    assert ask(AIR, 21.9, at(0.5, **{SUPPLY: 20.8})) == (pytest.approx(21.3), "ride_through"), "air in force has not arrived yet"
+    assert ask(CHWS, 12.4, at(0.3, **{WATER: 12.5})) == (pytest.approx(12.3), "ride_through"), "warmer water than asked for is no reserve"
+    assert ask(FAN, 55.0, at(0.0, **{INLET: 32.0, "hall-a.it_load_kw": 0.0})) == (60.0, "ride_through"), "nothing left is not enough"
+
+
+def test_with_nothing_in_force_an_overheated_room_is_cooled_whatever_capacity_and_store_say(decide, floored):
+    over, runs = at(-2.0, **{INLET: 33.0}), {"ch-1": Run(True), "ch-2": Run(False), "ch-3": Run(False)}
+    unknown = {STAGE: None, AIR: None, FAN: None}
+    permitted, _ = decide({}, over, unknown, floored, inlets=COOL, runs=runs, at_s=NOW, confidence=0.5, writable=frozenset(unknown))
+    assert permitted[AIR] == 16.0
+    assert permitted[FAN] == 100.0

@@ -132,3 +132,34 @@ def test_half_a_kilowatt_and_half_a_second_are_not_nothing():
 def test_a_machine_of_which_nothing_is_known_may_not_start():
     assert may_start(SITE.chillers[0], {}, 0.0) is False
     assert may_start(SITE.chillers[0], {"ch-1": Run(True)}, 0.0) is False
+
+
+CHWS, DP, CWS = "plant.chws_setpoint_c", "plant.chw_dp_setpoint_kpa", "plant.cws_setpoint_c"
+OFF = {"ch-1.machine_state": 0.0}
+
+
+def test_a_little_doubt_takes_a_little_of_a_step(decide):
+    assert decide({CHWS: 12.5}, confidence=0.95)[0] == {CHWS: pytest.approx(12.475)}
+
+
+def test_a_cold_basin_is_the_towers_business_alone(decide):
+    cold = OFF | {"ct-1.basin_temp_c": 3.0}
+    assert decide({CHWS: 11.5, DP: 80.0}, cold) == ({CHWS: 11.5, DP: 80.0}, {})
+
+
+def test_an_economiser_counts_where_it_is(calm, decide):
+    with_one, without = PlantLimits("plant", economiser=True), PlantLimits("plant")
+    cold = OFF | {"plant.cws_temp_c": 3.0}
+    for plants, permitted in (
+        ((with_one,), 25.0),
+        ((with_one, PlantLimits("plant-b")), 25.0),
+        ((without,), 24.0),
+        ((without, PlantLimits("plant-b", economiser=True)), 24.0),
+    ):
+        assert decide({CWS: 24.0}, cold, limits=replace(calm.limits, plants=plants))[0] == {CWS: permitted}
+
+
+def test_flow_at_its_least_pressure_and_over_a_long_time(calm, decide):
+    assert decide({DP: 55.0}, in_force={DP: 40.0}, elapsed_s=60.0) == ({DP: pytest.approx(48.4)}, {DP: "minimum_flow"})
+    free = replace(calm.limits, setpoints={DP: SetpointLimits(10.0, 150.0, None, None)})
+    assert decide({DP: 20.0}, in_force={DP: 150.0}, limits=free, elapsed_s=900.0)[0] == {DP: 20.0}
