@@ -22,13 +22,13 @@ _FANS_OFF_S: Final = 300.0  # fans that can do no less stop after 5 min below th
 _FANS_BAND_K: Final = 0.6
 _FANS_MIN_OFF_S: Final = 60.0
 _STAGE_S: Final = 600.0
-_COOLER_UP_PCT: Final = 70.0  # another cooler takes water when fans run this fast
+_COOLER_UP_PCT: Final = 45.0  # another cooler takes water when fans run this fast: by the cube law two at half speed need a quarter
 _TRIM_UP_K: Final = 1.0
 _TRIM_UP_S: Final = 300.0
 _TRIM_DOWN_S: Final = 900.0
 _TRIM_LEAST_PCT: Final = 25.0
 _FULL_PCT: Final = 95.0
-_PADS_FAN_PCT: Final = 60.0  # pads are wetted only while fans work for it ...
+_PADS_FAN_PCT: Final = 60.0  # pads are wetted only while the fans of all coolers work for it ...
 _PADS_BAND_K: Final = 2.0
 _PADS_MIN_S: Final = 1800.0  # ... and stay as they are for half an hour: scale grows with each drying
 
