@@ -106,6 +106,6 @@ def settle(
             seen_s = at_s if condition in unknown else min(at_s, last_s)
             if condition in unknown or at_s - seen_s < rule.clears_after_s:
                 standing[condition] = seen_s
-        elif condition in unknown and condition in memory.since_s:
+        elif condition in unknown:
             since_s[condition] = min(at_s, memory.since_s[condition])
     return frozenset(standing), Settling(since_s, standing)

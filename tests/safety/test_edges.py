@@ -129,3 +129,10 @@ def test_an_alarm_with_nothing_known_in_force_freezes_nothing(calm, decide):
     limits = replace(calm.limits, setpoints={tcs: SetpointLimits(18.0, 40.0, 1.0, 1.0)}, liquids=(LOOP,))
     seen = {**WELL, "cdu-1.leak_state": 1.0, "hall-a.rack_inlet_max_c": 33.0}
     assert decide({tcs: 20.0}, seen, {tcs: None}, limits, writable=frozenset({tcs})) == ({tcs: 18.0}, {tcs: "inlet"})
+
+
+def test_a_quantity_without_a_direction_stays_where_it_is_in_a_hot_room(calm, decide):
+    odd = "plant.odd_c"
+    limits = replace(calm.limits, setpoints={odd: SetpointLimits(0.0, 10.0, 1.0, 1.0)})
+    for asked in (4.0, 6.0):
+        assert decide({odd: asked}, {"hall-a.rack_inlet_max_c": 33.0}, {odd: 5.0}, limits, writable=frozenset({odd}))[0] == {odd: 5.0}
