@@ -7,6 +7,7 @@ import pytest
 
 from safety.limits import ChillerLimits, HallLimits, Limits, PlantLimits, RegisterLimits, SetpointLimits
 from safety.modes import ROW_OF, Condition, Mode, ModeRules, ModeState, after_restart, next_mode
+from safety.ownership import Maintenance, arranged
 from safety.quality import GateMemory, GateRule, check
 from safety.records import Fault, FaultCause, Measurements, Reading, Run, Snapshot, Status
 from safety.ride_through import air_loss_seconds, heat_kw, load_step_kw, stored_seconds
@@ -163,3 +164,8 @@ def test_flow_at_its_least_pressure_and_over_a_long_time(calm, decide):
     assert decide({DP: 55.0}, in_force={DP: 40.0}, elapsed_s=60.0) == ({DP: pytest.approx(48.4)}, {DP: "minimum_flow"})
     free = replace(calm.limits, setpoints={DP: SetpointLimits(10.0, 150.0, None, None)})
     assert decide({DP: 20.0}, in_force={DP: 150.0}, limits=free, elapsed_s=900.0)[0] == {DP: 20.0}
+
+
+def test_ending_one_maintenance_leaves_every_other(calm):
+    one = Maintenance("x", "M. Owner", "bearing", 900.0)
+    assert arranged((one,), None, "ch-1", 0.0) == (one,)
