@@ -11,6 +11,7 @@ from safety.ownership import Maintenance, arranged
 from safety.quality import GateMemory, GateRule, check
 from safety.records import Fault, FaultCause, Measurements, Reading, Run, Snapshot, Status
 from safety.ride_through import air_loss_seconds, heat_kw, load_step_kw, stored_seconds
+from safety.rollback import Trigger, triggered
 from safety.signals import parse
 from safety.starts import may_start
 from safety.trends import Trends, trend_of, update
@@ -169,3 +170,9 @@ def test_flow_at_its_least_pressure_and_over_a_long_time(calm, decide):
 def test_ending_one_maintenance_leaves_every_other(calm):
     one = Maintenance("x", "M. Owner", "bearing", 900.0)
     assert arranged((one,), None, "ch-1", 0.0) == (one,)
+
+
+@pytest.mark.parametrize("trigger", [Trigger.VIOLATION_MIN, Trigger.WORSE_THAN_LEGACY_PCT])
+def test_a_time_that_ran_backwards_rolls_nothing_back(trigger):
+    assert triggered({trigger: 1000.0}, -0.5) is None
+    assert triggered({trigger: 1000.0}, 0.0).trigger is trigger
