@@ -136,6 +136,7 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
         Quantity("crah_fan_setpoint_pct", _S, "setpoint of the CRAH fan speed"),
         Quantity("crah_valve_pct", _S, "position of the most open CRAH valve"),
         Quantity("crah_fan_power_kw", _W, "electric power of a hall's CRAH fans"),
+        Quantity("aisle_dp_pa", _P, "pressure of a hall's cold aisles over its hot aisles"),
         Quantity("room_dewpoint_c", _T, "dew point of the room air"),
         Quantity("humidify_setpoint_c", _T, "dew point below which a hall is humidified"),
         Quantity("dehumidify_setpoint_c", _T, "dew point above which a hall is dehumidified"),

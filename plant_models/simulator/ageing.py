@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from plant_models.components.aisle import CONTAINMENTS, ContainmentName
 from plant_models.simulator.plant_file import ChillerTruth, EconomiserTruth, HallTruth, PlantTruth, SensorTruth, TowerTruth, WaterTruth
 from plant_models.site.topology import Hall, Site
 
@@ -37,22 +38,20 @@ RANGES: Final[Mapping[str, Range]] = {
     "stray_share": Range(0.05, 0.30, 0.3),  # low delta-T, 0 .. 3 K lost: three-way valves left open (engineering value)
     "coil_factor": Range(0.8, 1.0),  # coil effectiveness 0.65 .. 0.9 (Lei and Masanet 2022)
     "valve_leak_share": Range(0.02, 0.10, 0.25),  # engineering value; new valves leak 0.1 %
-    "crah_failed": Range(1.0, 1.0, 0.2),  # one unit's fan does not run
-    "leak_share": Range(0.03, 0.08),  # hot-aisle containment: cold air past the rows (engineering value)
-    "row_air": Range(0.95, 1.05),  # hot-aisle containment: +-5 % between rows (engineering value)
+    "crah_failed": Range(1.0, 1.0, 0.2),  # one unit does not run
     "row_load": Range(0.92, 1.08),  # engineering value
-    "row_tight": Range(0.02, 0.05),  # hot-aisle containment: leaks of a well-fed row (engineering value)
     "panels_missing": Range(0.05, 0.15, 0.1),  # more of them, of a row without blanking panels (engineering value)
     "years_since_calibration": Range(0.0, 3.0),  # engineering value
 }
-_LOST_ROW: Final = 0.7  # cold air left to the row below a failed CRAH ...
-_NEXT_ROW: Final = 0.85  # ... and to its neighbours (engineering values)
+_USUAL_CONTAINMENT: Final[ContainmentName] = "hot_aisle"
 _HEALTH: Final[Mapping[str, frozenset[str]]] = {
     "plant": frozenset({"stray_share"}),
     "chiller": frozenset({"age", "capacity_factor"}),
     "tower": frozenset({"fill_factor"}),
     "economiser": frozenset({"factor"}),
-    "hall": frozenset({"coil_factor", "valve_leak_share", "crah_share", "leak_share", "row_flow", "row_load", "row_recirculation"}),
+    "hall": frozenset(
+        {"coil_factor", "valve_leak_share", "crah_share", "crah_failed", "containment", "leak_share", "row_flow", "row_load", "row_recirculation"}
+    ),
 }
 """Fields of the plant file that enter the equations as inputs (``Equations.health``) instead of as constants."""
 _BESIDE_IT: Final = 1.10  # fans, losses and envelope on top of the IT load, as the BAS's first staging takes it
@@ -60,7 +59,7 @@ Change = Callable[[np.random.Generator, Any], Any]
 
 
 def draw(site: Site, truth: PlantTruth, seed: int) -> PlantTruth:
-    """Returns the site as some years and bad luck leave it: health drawn from ``RANGES``, everything else as in ``truth``.
+    """Returns the site as some years and bad luck leave it: health drawn from ``RANGES`` and its containment, everything else as in ``truth``.
 
     Each piece of equipment draws from a generator of its own (seed and name), so that one more machine changes no other. ``seed`` >= 0.
     """
@@ -95,21 +94,20 @@ def _chiller(random: np.random.Generator, truth: ChillerTruth) -> ChillerTruth:
 
 
 def _hall(random: np.random.Generator, truth: HallTruth, hall: Hall) -> HallTruth:
-    rows = range(hall.row_count)
-    air = [_drawn("row_air", random) for _ in rows]
+    rows, containment = range(hall.row_count), CONTAINMENTS[truth.containment or _USUAL_CONTAINMENT]
+    air, tight = Range(1.0 - containment.row_spread, 1.0 + containment.row_spread), Range(*containment.tight_share)
+    row_flow = tuple(air.draw(random, 1.0) for _ in rows)
     failed = _drawn("crah_failed", random) > 0.0 and hall.crah_count > 1
-    below = int(random.integers(hall.row_count))
-    if failed:
-        air = [a * (_LOST_ROW if i == below else _NEXT_ROW if abs(i - below) == 1 else 1.0) for i, a in enumerate(air)]
+    above_row = (int(random.integers(hall.row_count)) + 0.5) / hall.row_count
     return replace(
         truth,
         coil_factor=_drawn("coil_factor", random),
         valve_leak_share=_drawn("valve_leak_share", random),
-        leak_share=_drawn("leak_share", random),
-        crah_share=(hall.crah_count - 1) / hall.crah_count if failed else 1.0,
-        row_flow=tuple(air),
+        leak_share=Range(*containment.leak_share).draw(random, 0.0),
+        crah_failed=(1 + int(above_row * hall.crah_count),) if failed else (),
+        row_flow=row_flow,
         row_load=tuple(_drawn("row_load", random) for _ in rows),
-        row_recirculation=tuple(_drawn("row_tight", random) + _drawn("panels_missing", random) for _ in rows),
+        row_recirculation=tuple(tight.draw(random, 0.0) + _drawn("panels_missing", random) for _ in rows),
     )
 
 

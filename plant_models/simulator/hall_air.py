@@ -5,13 +5,13 @@ All nodes are explicit, so that heat leaving one is heat entering the next to th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_models.components import crah, exchanger, fluids, rows, server
+from plant_models.components import aisle, crah, exchanger, fluids, rows, server
 from plant_models.components.fluids import CP_AIR, CP_WATER, Expr
 from plant_models.simulator import actuators
 from plant_models.simulator.plant_file import HallTruth, PlantTruth
@@ -19,6 +19,7 @@ from plant_models.site.topology import Hall, Site
 
 _STILL_AIR_SHARE = 0.01  # of design flow that moves with the fans off
 _KG_PER_M3_AIR = 1.18
+_UNNAMED = aisle.Containment((0.03, 0.03), (0.06, 0.06), 0.0)  # where the plant file names none: rows alike (engineering values)
 _COIL_CONTACT = 0.2  # share of air that meets a coil surface wet enough to dry it
 _SURFACE_K = 1.5  # coil surface over entering water
 
@@ -45,9 +46,15 @@ class HallAir:
         served = sum(h.air_capacity_kw for h in site.hall if h.plant == hall.plant)
         return cls(hall, own, plant.chw_dp_max_kpa, own.coil_flow_kgs or plant.chw_flow_kgs * hall.air_capacity_kw / served)
 
-    def _relative(self, values: tuple[float, ...]) -> NDArray[np.float64]:
-        given = np.array(values or (1.0,) * self.hall.row_count, dtype=np.float64)
-        return np.asarray(given / given.mean())
+    @property
+    def _containment(self) -> aisle.Containment:
+        named = self.truth.containment
+        return _UNNAMED if named is None else aisle.CONTAINMENTS[named]
+
+    def row_air(self) -> NDArray[np.float64]:
+        """Returns the rows' cold air, mean 1: less near CRAHs that do not run."""
+        given = np.array(self.truth.row_flow) if self.truth.row_flow else self._containment.row_air(self.hall.row_count)
+        return _relative(given * (1.0 - aisle.lost_shares(self.hall.row_count, self.hall.crah_count, self.truth.crah_failed)))
 
     @property
     def capacity_kw(self) -> NDArray[np.float64]:
@@ -56,14 +63,22 @@ class HallAir:
 
     def health(self) -> dict[str, Expr]:
         """Returns what ages or fails, as the plant file states it; by row the cold air's distribution and the recirculated share when well fed."""
-        truth, tight = self.truth, np.array(self.truth.row_recirculation or (0.03,) * self.hall.row_count)
-        rows_ = {"row_air": self._relative(truth.row_flow), "row_load": self._relative(truth.row_load), "tight_share": tight}
-        return rows_ | {
-            "leak_share": truth.leak_share,
+        truth, count, containment = self.truth, self.hall.row_count, self._containment
+        leak_share = containment.leak_share_mean() if truth.leak_share is None else truth.leak_share
+        return {
+            "row_air": self.row_air(),
+            "row_load": _relative(np.array(truth.row_load or (1.0,) * count)),
+            "tight_share": np.array(truth.row_recirculation) if truth.row_recirculation else containment.row_tight_share(count),
+            "leak_share": leak_share if truth.leak_kgs_at_10_pa is None else 0.0,
             "coil_factor": truth.coil_factor,
             "valve_leak_share": truth.valve_leak_share,
-            "crah_share": truth.crah_share,
+            "crah_share": truth.crah_share * (1.0 - len(set(truth.crah_failed)) / self.hall.crah_count),
         }
+
+    def health_with_failed(self, units: Sequence[int]) -> dict[str, Expr]:
+        """Returns what of ``health`` is other when just these CRAHs do not run. Raises ValueError for a unit that there is not, or for all of them."""
+        changed = replace(self, truth=replace(self.truth, crah_failed=tuple(units))).health()
+        return {field: changed[field] for field in ("row_air", "crah_share")}
 
     def fields(self) -> list[tuple[str, int]]:
         """Returns the hall's state fields with their lengths."""
@@ -84,7 +99,7 @@ class HallAir:
 
     def least_time_constant_s(self) -> float:
         """Returns the shortest time constant of an air node at full flows [s]."""
-        flow = float(self._relative(self.truth.row_flow).max()) * self.hall.crah_air_flow_kgs / self.hall.row_count
+        flow = float(self.row_air().max()) * self.hall.crah_air_flow_kgs / self.hall.row_count
         drawn = 1.8 * self.hall.air_capacity_kw / self.hall.row_count / (CP_AIR * self.truth.server.air_difference_k)
         node = self.capacities_kj_per_k()["cold_c"]
         return float(np.min(node)) / (max(flow, drawn) * CP_AIR + self.truth.mass_kw_per_k_rack * self.hall.racks_per_row)
@@ -184,3 +199,7 @@ class HallAir:
         dry = fluids.humidity_ratio(u["water_c"] + _SURFACE_K, u["pressure_kpa"])
         condensed = _COIL_CONTACT * d["air"] / air_kg * np.maximum(s["humidity"] - dry, 0.0)
         return s["humidity"] + dt * (self.truth.makeup_changes_per_h / 3600.0 * (makeup - s["humidity"]) - condensed)
+
+
+def _relative(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(values / values.mean())

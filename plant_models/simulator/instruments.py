@@ -51,6 +51,7 @@ _WET_BULB: Final = Instrument(accuracy=0.5, drift_per_year=0.2, noise=0.05, reso
 _HUMIDITY: Final = Instrument(accuracy=2.0, drift_per_year=1.0, noise=0.5, resolution=0.1, span=100.0, lag_s=30.0)
 _FLOW: Final = Instrument(accuracy_share=0.0075, noise_share=0.005, lag_s=2.0)  # magnetic, read as a number
 _PRESSURE: Final = Instrument(accuracy=1.5, drift_per_year=0.6, noise=0.6, span=300.0, bits=16, lag_s=1.0)  # 0.5 %, 0.2 % a year, 0.2 % of its span
+_AISLE_PRESSURE: Final = Instrument(accuracy=0.25, drift_per_year=0.25, noise=0.3, resolution=0.1, span=50.0, lag_s=5.0)  # 0.5 % of its span
 _POWER: Final = Instrument(accuracy_share=0.01, noise_share=0.003, resolution=0.1, lag_s=5.0, deadband_share=0.01)  # meter, read as a number
 _HEAT: Final = Instrument(accuracy_share=0.03, noise_share=0.01, lag_s=30.0)  # flow times a difference of two biased temperatures
 _SHARE: Final = Instrument(accuracy=0.3, resolution=0.1, span=100.0, lag_s=1.0)
@@ -60,6 +61,7 @@ _BY_QUANTITY: Final[Mapping[str, Instrument]] = {
     "oa_wetbulb_c": _WET_BULB,
     "room_dewpoint_c": _WET_BULB,
     "heat_kw": _HEAT,
+    "aisle_dp_pa": _AISLE_PRESSURE,
     **dict.fromkeys(("oa_drybulb_c", "crah_supply_temp_c", "crah_return_temp_c", "rack_inlet_c", "rack_inlet_max_c"), _AIR_TEMPERATURE),
 }
 _BY_KIND: Final[Mapping[Kind, Instrument]] = {

@@ -94,6 +94,14 @@ class Machines:
         factor = 1.0 if field.endswith("_share") else self._healthy[self.equations.inputs.slices[field]]
         self._fields[field][:] = factor * np.asarray(value)
 
+    def fail_crahs(self, hall: str, units: Sequence[int]) -> None:
+        """Stops just these CRAHs of a hall, numbered from 1 along its rows; none: all run. Undoes other wear of its air flow.
+
+        Raises KeyError for an unknown hall, ValueError for a unit that there is not, or for all of them.
+        """
+        for field, value in self.equations.halls[hall].health_with_failed(units).items():
+            self._fields[f"{hall}.{field}"][:] = value
+
     def value(self, name: str) -> float:
         """Returns one output of the last step by name. Raises KeyError on an unknown one."""
         return float(self.outputs[self._where[name]])

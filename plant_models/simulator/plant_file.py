@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from plant_models.components.aisle import ContainmentName, lost_shares
 from plant_models.components.chiller_curves import CURVES, Form, MachineName
 from plant_models.components.server import ServerParameters
 from plant_models.simulator.liquid_truth import CduTruth, CoolerTruth, LoopTruth, TcsTruth, TrimTruth
-from plant_models.site.topology import Site
+from plant_models.site.topology import Hall, Site
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -127,7 +128,10 @@ class HallTruth:
     valve_gain_per_k: Positive = 0.03  # 0.1 with a reset of 20 s, a stroke of 240 s and a sensor of 90 s hunts with a period of about 5 min
     valve_reset_s: Annotated[float, Field(ge=20, le=1200)] = 150.0
     fan_ramp_s: Annotated[float, Field(ge=5, le=300)] = 40.0
-    leak_share: Share = 0.06  # of supply air that never reaches a row
+    containment: ContainmentName | None = None  # fills empty row lists and leak_share from ``aisle.CONTAINMENTS``; None: even rows
+    leak_share: Share | None = None  # of supply air that never reaches a row; None: the containment's, 0.06 without one
+    leak_kgs_at_10_pa: Positive | None = None  # of the containment, in place of leak_share; gives the aisle a pressure
+    crah_failed: tuple[int, ...] = ()  # numbers of the units that do not run, 1 .. crah_count along the rows; rows near them get less
     row_flow: tuple[Positive, ...] = ()  # cold air, relative
     row_load: tuple[Positive, ...] = ()  # IT load, relative
     row_recirculation: tuple[Share, ...] = ()  # share of hot air in a well-fed row's inlet
@@ -237,4 +241,16 @@ def _misfits(truth: PlantTruth, site: Site) -> list[str]:
             count = len(getattr(given, key))
             if count not in (0, hall.row_count):
                 problems.append(f"hall.{hall.name}.{key}: {count} values; allowed: {hall.row_count} (the hall's rows) or none")
+        problems += _air_misfits(hall, given)
+    return problems
+
+
+def _air_misfits(hall: Hall, given: HallTruth) -> list[str]:
+    problems = []
+    if given.leak_share is not None and given.leak_kgs_at_10_pa is not None:
+        problems.append(f"hall.{hall.name}.leak_share = {given.leak_share:g}: leak_kgs_at_10_pa takes its place; allowed: one of the two")
+    try:
+        lost_shares(hall.row_count, hall.crah_count, given.crah_failed)
+    except ValueError as error:
+        problems.append(f"hall.{hall.name}.crah_failed: {error}")
     return problems

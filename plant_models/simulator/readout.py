@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from plant_models.components import fluids
+from plant_models.components import aisle, fluids
 from plant_models.components.fluids import Expr
 from plant_models.simulator.chilled_water import ChilledWater
 from plant_models.simulator.hall_air import HallAir
@@ -76,7 +76,7 @@ def hall_signals(h: HallAir, after: Mapping[str, Expr], u: Mapping[str, Expr], a
     """Returns a hall's readable values; ``<row>.rack_inlet_c`` is the row's hottest inlet, ``<row>.inlet_mean_c`` its mean."""
     name = h.hall.name
     dewpoint = fluids.dewpoint_c(after["humidity"], u["pressure_kpa"])
-    aisle = np.sum(after["cold_c"]) / h.hall.row_count
+    aisle_c = np.sum(after["cold_c"]) / h.hall.row_count
     signals = {
         f"{name}.it_load_kw": asked["it"],
         f"{name}.rack_inlet_max_c": np.max(asked["inlet_top"]),
@@ -86,10 +86,14 @@ def hall_signals(h: HallAir, after: Mapping[str, Expr], u: Mapping[str, Expr], a
         f"{name}.crah_valve_pct": 100.0 * after["valve"],
         f"{name}.crah_fan_power_kw": heat["fan"],
         f"{name}.room_dewpoint_c": dewpoint,
-        f"{name}.room_rh_pct": np.minimum(100.0 * fluids.saturation_pressure_kpa(dewpoint) / fluids.saturation_pressure_kpa(aisle), 100.0),
+        f"{name}.room_rh_pct": np.minimum(100.0 * fluids.saturation_pressure_kpa(dewpoint) / fluids.saturation_pressure_kpa(aisle_c), 100.0),
         f"{name}.coil_kw": heat["coil"],
         f"{name}.coil_flow_kgs": heat["water_kgs"],
     }
+    if h.truth.leak_kgs_at_10_pa is not None:
+        delivered, drawn = np.sum(asked["delivered"]), np.sum(asked["drawn"])
+        signals[f"{name}.aisle_dp_pa"] = aisle.pressure_pa(delivered, drawn, h.truth.leak_kgs_at_10_pa)
+        signals[f"{name}.aisle_leak_kgs"] = delivered - drawn
     for i, row in enumerate(h.hall.rows):
         signals |= {f"{row}.rack_inlet_c": asked["inlet_top"][i], f"{row}.inlet_mean_c": asked["inlet"][i]}
         signals[f"{row}.recirculated_pct"] = 100.0 * asked["recirculated"][i]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -159,6 +159,10 @@ class SimulatedSite:
     def wear(self, field: str, value: float) -> None:
         """Changes a machine's health, as ``Machines.wear`` does."""
         self._plant.wear(field, value)
+
+    def set_crah_failed(self, hall: str, units: Sequence[int]) -> None:
+        """Stops just these CRAHs of a hall, as ``Machines.fail_crahs`` does."""
+        self._plant.fail_crahs(hall, units)
 
     @property
     def truth(self) -> Truth:

@@ -59,7 +59,7 @@ def test_what_the_gate_remembers_is_in_one_order():
 
 
 def test_a_wrong_name_is_told_what_is_known_and_what_was_meant():
-    with pytest.raises(ValueError, match=r"known: alarm, approach_k, available_state, "):
+    with pytest.raises(ValueError, match=r"known: aisle_dp_pa, alarm, approach_k, available_state, "):
         parse("ch-1.wind_c")
     with pytest.raises(ValueError, match="role 'wish' must be"):
         parse("plant.chws_setpoint_c.wish")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from plant_models.components import (
+    aisle,
     cdu,
     chiller,
     cold_plate,
@@ -56,6 +57,7 @@ EQUATIONS: dict[str, tuple[Callable[..., Expr], tuple[tuple[float, float], ...]]
     "server fan": (lambda t: server.fan_speed(SERVER, t), ((0, 60),)),
     "server air": (lambda u, s: server.air_flow_kgs(SERVER, 20.0, u, s), ((0, 1), (0.6, 1.8))),
     "recirculation": (rows.recirculated_share, ((0, 60), (0, 60), (0, 0.2))),
+    "aisle pressure": (aisle.pressure_pa, ((0, 400), (0, 400), (2, 40))),
     "inlet": (lambda c, h, r: rows.inlet_c(c, h, r, rows.TOP_WEIGHT), ((15, 30), (25, 50), (0, 1))),
     "losses": (lambda p: electrical.losses_kw(electrical.UPS_MODERN, 10000.0, p), ((0, 6000),)),
     "dew point": (fluids.dewpoint_c, ((1e-4, 0.03), (80, 105))),

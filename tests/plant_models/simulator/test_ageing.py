@@ -26,10 +26,11 @@ def test_what_is_drawn_lies_in_its_range(site_a: LoadedSite, truth_a: PlantTruth
     assert 0.75 <= drawn.economiser["wse"].factor <= 1.0
     assert drawn.plant["plant"].stray_share == 0.0 or 0.05 <= drawn.plant["plant"].stray_share <= 0.30
     assert 0.8 <= hall.coil_factor <= 1.0
-    assert hall.crah_share in (1.0, 17 / 18)
+    assert len(hall.crah_failed) in (0, 1)
+    assert all(1 <= unit <= 18 for unit in hall.crah_failed)
     assert len(hall.row_flow) == len(hall.row_load) == len(hall.row_recirculation) == 10
     assert all(0.02 <= r <= 0.20 for r in hall.row_recirculation)
-    assert min(hall.row_flow) >= (0.95 if hall.crah_share == 1.0 else 0.95 * 0.7)
+    assert all(0.95 <= flow <= 1.05 for flow in hall.row_flow)
     assert 0.0 <= drawn.sensors.years_since_calibration <= 3.0
     assert drawn.electrical == truth_a.electrical
     assert drawn.plant["plant"].chw_pump_head_kpa == truth_a.plant["plant"].chw_pump_head_kpa
