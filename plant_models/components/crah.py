@@ -1,6 +1,6 @@
 """A group of computer-room air handlers: chilled-water coil, control valve and fans.
 
-Validity: water and air flow 0.05 .. 1.3 of design, dry coil (the latent load of a data hall is left out).
+Validity: water and air flow 0.05 .. 1.3 of design, sensible heat (``moisture`` has the latent part).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 _Each: TypeAlias = Mapping[str, Mapping[str, Expr]]  # values by name, by plant or hall
 
 ENERGIES: Final = (
-    "chillers", "chw_pumps", "cw_pumps", "economiser_pumps", "towers", "dry_coolers", "fws_pumps", "cdu_pumps", "crah_fans", "heaters",
+    "chillers", "chw_pumps", "cw_pumps", "economiser_pumps", "towers", "dry_coolers", "fws_pumps", "cdu_pumps", "crah_fans", "heaters", "humidity",
     "electrical_losses", "server_fans", "it_without_fans",
 )  # fmt: skip
 COUNTERS: Final = ("it_work_kwh", "water_evaporated_kg", "water_blowdown_kg", "outside_curve_kwh", "process_kwh", "rejected_kwh")
@@ -111,9 +111,9 @@ class Equations:
         for name, h in self.halls.items():
             after |= {f"{name}.{k}": v for k, v in h.step(s[name], asked[name], own[name] | heats[name], dt).items()}
         for name, p in self.plants.items():
-            coils = sum((heats[h]["coil"] for h in self._served(name)), 0.0)
+            coils = sum((heats[h]["coil"] + heats[h]["latent"] for h in self._served(name)), 0.0)
             after |= {f"{name}.{k}": v for k, v in p.step(s[name], own[name], duties[name], coils, dt).items()}
-        powers, counts = self._powers(asked, duties, heats, losses), self._counts(asked, duties)
+        powers, counts = self._powers(asked, duties, heats, losses), self._counts(asked, duties, heats)
         powers, counts = _added(powers, self.liquid.powers(wet, loops)), _added(counts, self.liquid.counts(s, loops))
         after |= {f"energy.{k}": s["energy"][k] + dt / _HOUR_S * v for k, v in powers.items()}
         after |= {f"count.{k}": s["count"][k] + dt * v for k, v in counts.items()}
@@ -133,15 +133,17 @@ class Equations:
         return [name for name, h in self.halls.items() if h.hall.plant == plant]
 
     def _heat(self, name: str, s: _Each, u: Mapping[str, Expr], asked: Mapping[str, Expr], duties: _Each, losses: Expr) -> dict[str, Expr]:
-        """Returns what flows into and out of a hall's air: coil, fan, losses [kW], returning air and entering water [degC], water [kg/s]."""
+        """Returns what flows into and out of a hall's air: coil, fan, losses [kW], returning air and entering water [degC], water [kg/s], moisture."""
         hall = self.halls[name]
         plant = hall.hall.plant
         return_c, fan = hall.return_c(s[name], asked), hall.fan_kw(s[name], u)
         known = {"fan": fan, "losses": losses, "return_c": return_c}
         if plant is None:
-            return known | {"coil": 0.0 * fan, "water_c": 1.0 * return_c, "water_kgs": 0.0 * fan}
-        water_c, water = s[plant]["far_c"], duties[plant]["coils"] * asked["conductance"] / duties[plant]["load_conductance"]
-        return known | {"coil": hall.coil_heat_kw(asked["air"], return_c, water, water_c, u), "water_c": water_c, "water_kgs": water}
+            known |= {"coil": 0.0 * fan, "water_c": 1.0 * return_c, "water_kgs": 0.0 * fan}
+        else:
+            water_c, water = s[plant]["far_c"], duties[plant]["coils"] * asked["conductance"] / duties[plant]["load_conductance"]
+            known |= {"coil": hall.coil_heat_kw(asked["air"], return_c, water, water_c, u), "water_c": water_c, "water_kgs": water}
+        return known | hall.moisture.flows(s[name]["humidity"], asked["air"], known["coil"], dict(u) | known)
 
     def _losses_kw(self, it_kw: Expr) -> Expr:
         """Returns UPS, transformer, busway and lighting [kW]; all of it heats the halls."""
@@ -162,19 +164,20 @@ class Equations:
             "towers": sum((np.sum(d["cells"]["power"]) for d in duties.values()), 0.0),
             "heaters": sum((np.sum(d["cells"]["heaters"]) for d in duties.values()), 0.0),
             "crah_fans": sum((h["fan"] for h in heats.values()), 0.0),
+            "humidity": sum((h["humidity_kw"] for h in heats.values()), 0.0),
             "electrical_losses": losses,
             "server_fans": sum((np.sum(d["server_fans"]) for d in asked.values()), 0.0),
             "it_without_fans": sum((np.sum(d["electronics"]) for d in asked.values()), 0.0),
         }
 
-    def _counts(self, asked: _Each, duties: _Each) -> dict[str, Expr]:
+    def _counts(self, asked: _Each, duties: _Each, heats: _Each) -> dict[str, Expr]:
         """Returns what the counters count, a second."""
         return {
             "it_work_kwh": sum((d["work"] for d in asked.values()), 0.0) / _HOUR_S,
             "water_evaporated_kg": sum((np.sum(d["cells"]["evaporated"]) for d in duties.values()), 0.0),
             "water_blowdown_kg": sum((np.sum(d["cells"]["blowdown"]) for d in duties.values()), 0.0),
             "outside_curve_kwh": sum((np.sum(d["chillers"]["outside"]) for d in duties.values()), 0.0) / _HOUR_S,
-            "process_kwh": sum(p.truth.process_heat_kw for p in self.plants.values()) / _HOUR_S,
+            "process_kwh": sum((h["makeup"] for h in heats.values()), sum(p.truth.process_heat_kw for p in self.plants.values())) / _HOUR_S,
             "rejected_kwh": sum((p.rejected_kw(duties[name]) for name, p in self.plants.items()), 0.0) / _HOUR_S,
         }
 

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from plant_models.components import aisle, crah, exchanger, fluids, rows, server
 from plant_models.components.fluids import CP_AIR, CP_WATER, Expr
 from plant_models.simulator import actuators
+from plant_models.simulator.moisture import Moisture
 from plant_models.simulator.plant_file import HallTruth, PlantTruth
 from plant_models.site.topology import Hall, Site
 
 _STILL_AIR_SHARE = 0.01  # of design flow that moves with the fans off
 _KG_PER_M3_AIR = 1.18
 _UNNAMED = aisle.Containment((0.03, 0.03), (0.06, 0.06), 0.0)  # where the plant file names none: rows alike (engineering values)
-_COIL_CONTACT = 0.2  # share of air that meets a coil surface wet enough to dry it
-_SURFACE_K = 1.5  # coil surface over entering water
 
 STATE = ("cold_c", "rack_c", "hot_c", "server_speed", "supply_c", "supply_seen_c", "mass_c", "slab_c", "valve", "valve_integral", "fan", "humidity")
 _PER_ROW = ("cold_c", "rack_c", "hot_c", "server_speed")
@@ -45,6 +44,12 @@ class HallAir:
             return cls(hall, own, 1.0, 1.0)
         served = sum(h.air_capacity_kw for h in site.hall if h.plant == hall.plant)
         return cls(hall, own, plant.chw_dp_max_kpa, own.coil_flow_kgs or plant.chw_flow_kgs * hall.air_capacity_kw / served)
+
+    @property
+    def moisture(self) -> Moisture:
+        """Returns the hall's moisture balance."""
+        racks = self.hall.row_count * self.hall.racks_per_row
+        return Moisture(self.truth, racks, racks * self.truth.air_m3_per_rack * _KG_PER_M3_AIR, coils=self.hall.plant is not None)
 
     @property
     def _containment(self) -> aisle.Containment:
@@ -85,7 +90,7 @@ class HallAir:
         return [(f"{self.hall.name}.{f}", self.hall.row_count if f in _PER_ROW else 1) for f in STATE]
 
     def capacities_kj_per_k(self) -> dict[str, NDArray[np.float64] | float]:
-        """Returns the heat capacity of each state that stores heat."""
+        """Returns the heat capacity of each state that stores heat; of the humidity ratio its latent heat [kJ]."""
         racks, per_row, truth = self.hall.row_count * self.hall.racks_per_row, self.hall.racks_per_row, self.truth
         air = per_row * truth.air_m3_per_rack * _KG_PER_M3_AIR * CP_AIR / 2.0
         return {
@@ -95,6 +100,7 @@ class HallAir:
             "supply_c": truth.supply_kj_per_k_kgs * self.hall.crah_air_flow_kgs,
             "mass_c": racks * truth.mass_kj_per_k_rack,
             "slab_c": racks * truth.slab_kj_per_k_rack,
+            "humidity": self.moisture.capacity_kj,
         }
 
     def least_time_constant_s(self) -> float:
@@ -152,7 +158,7 @@ class HallAir:
         return (d["leaked"] * s["supply_c"] + np.sum(taken * s["hot_c"]) + np.sum((d["delivered"] - taken) * s["cold_c"])) / d["air"]
 
     def coil_heat_kw(self, air_kgs: Expr, return_c: Expr, water_kgs: Expr, water_c: Expr, u: Mapping[str, Expr]) -> Expr:
-        """Returns the heat that the coils take from the air [kW]."""
+        """Returns the sensible heat that the coils take from the air [kW]."""
         working = u["crah_share"]
         design_ua = working * self.truth.coil_ua_kw_per_k_per_kgs * self.hall.crah_air_flow_kgs * u["coil_factor"]
         ua = crah.coil_ua_kw_per_k(water_kgs / (working * self.coil_flow_kgs), air_kgs / (working * self.hall.crah_air_flow_kgs), design_ua)
@@ -163,7 +169,7 @@ class HallAir:
         return u["crah_share"] * self.truth.crah_fan_kw_per_kgs * self.hall.crah_air_flow_kgs * crah.fan_power_share(s["fan"])
 
     def step(self, s: Mapping[str, Expr], d: Mapping[str, Expr], u: Mapping[str, Expr], dt: float) -> dict[str, Expr]:
-        """Returns the state ``dt`` seconds on; ``u`` also holds coil, fan, losses [kW], return_c and water_c [degC]."""
+        """Returns the state ``dt`` seconds on; ``u`` also holds coil, fan, losses, moist [kW], return_c [degC], moisture_kgs."""
         truth, racks = self.truth, self.hall.row_count * self.hall.racks_per_row
         cap, n = self.capacities_kj_per_k(), self.hall.row_count
         to_mass = truth.mass_kw_per_k_rack * self.hall.racks_per_row * (s["hot_c"] - s["mass_c"])
@@ -177,7 +183,7 @@ class HallAir:
             "cold_c": s["cold_c"] + dt / cap["cold_c"] * d["delivered"] * CP_AIR * (s["supply_c"] - s["cold_c"]),
             "rack_c": s["rack_c"] + dt / cap["rack_c"] * (power - through_rack * (s["rack_c"] - d["inlet"])),
             "hot_c": s["hot_c"] + dt / cap["hot_c"] * (through_rack * (s["rack_c"] - s["hot_c"]) - to_mass + u["losses"] / n),
-            "supply_c": s["supply_c"] + dt / cap["supply_c"] * (d["air"] * CP_AIR * (u["return_c"] - s["supply_c"]) + u["fan"] - u["coil"]),
+            "supply_c": s["supply_c"] + dt / cap["supply_c"] * (d["air"] * CP_AIR * (u["return_c"] - s["supply_c"]) + u["fan"] + u["moist"] - u["coil"]),
             "supply_seen_c": s["supply_seen_c"] + dt / truth.supply_sensor_s * (s["supply_c"] - s["supply_seen_c"]),
             "mass_c": s["mass_c"] + dt / cap["mass_c"] * (np.sum(to_mass) - to_slab),
             "slab_c": s["slab_c"] + dt / cap["slab_c"] * to_slab,
@@ -185,20 +191,8 @@ class HallAir:
             "valve_integral": np.clip(s["valve_integral"] + dt / truth.valve_reset_s * truth.valve_gain_per_k * error, 0.0, 1.0),
             "valve": actuators.moved(s["valve"], wanted, dt, truth.valve_s, actuators.VALVE_HYSTERESIS),
             "fan": actuators.moved(s["fan"], u["fan_share"], dt, truth.fan_ramp_s),
-            "humidity": self._humidity(s, d, u, dt),
+            "humidity": s["humidity"] + dt * u["moisture_kgs"] / self.moisture.air_kg,
         }
-
-    def _humidity(self, s: Mapping[str, Expr], d: Mapping[str, Expr], u: Mapping[str, Expr], dt: float) -> Expr:
-        """Returns the room's humidity ratio: make-up air between two dew points, drying where the coil is colder than the dew point.
-
-        Its latent heat (below 1 % of a data hall's load) is left out of the heat balance.
-        """
-        low, high = (fluids.humidity_ratio(t, u["pressure_kpa"]) for t in self.truth.makeup_dewpoint_c)
-        makeup = np.clip(fluids.humidity_ratio_at_wetbulb(u["oa_drybulb_c"], u["oa_wetbulb_c"], u["pressure_kpa"]), low, high)
-        air_kg = self.hall.row_count * self.hall.racks_per_row * self.truth.air_m3_per_rack * _KG_PER_M3_AIR
-        dry = fluids.humidity_ratio(u["water_c"] + _SURFACE_K, u["pressure_kpa"])
-        condensed = _COIL_CONTACT * d["air"] / air_kg * np.maximum(s["humidity"] - dry, 0.0)
-        return s["humidity"] + dt * (self.truth.makeup_changes_per_h / 3600.0 * (makeup - s["humidity"]) - condensed)
 
 
 def _relative(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from plant_models.components.aisle import ContainmentName, lost_shares
 from plant_models.components.chiller_curves import CURVES, Form, MachineName
+from plant_models.components.moisture import HumidifierName
 from plant_models.components.server import ServerParameters
 from plant_models.simulator.liquid_truth import CduTruth, CoolerTruth, LoopTruth, TcsTruth, TrimTruth
 from plant_models.site.topology import Hall, Site
@@ -19,6 +20,7 @@ from plant_models.site.topology import Hall, Site
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+DewPoint = Annotated[float, Field(ge=-20, le=30)]
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -112,6 +114,18 @@ class TankTruth:
 
 
 @dataclass(frozen=True)
+class HumidityTruth:
+    """A hall's humidifier and dehumidifier and the dew points that they hold; with this table latent heat counts too."""
+
+    __pydantic_config__ = _STRICT
+    band_dewpoint_c: tuple[DewPoint, DewPoint] = (-9.0, 15.0)  # ASHRAE TC 9.9 2021, recommended dew point
+    throttling_k: Annotated[float, Field(ge=0.25, le=5)] = 1.0  # of dew point, from rest to full output
+    humidifier: HumidifierName = "steam"
+    humidifier_kg_per_h_rack: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    dehumidifier_kg_per_h_rack: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+
+
+@dataclass(frozen=True)
 class HallTruth:
     """One hall as it really is. Row lists have one entry a row, or are empty for an even hall."""
 
@@ -146,6 +160,7 @@ class HallTruth:
     slab_kw_per_k_rack: NonNegative = 0.02
     makeup_changes_per_h: NonNegative = 0.3
     makeup_dewpoint_c: tuple[float, float] = (7.5, 11.0)  # the make-up air unit keeps outside air between these
+    humidity: HumidityTruth | None = None
     tcs: TcsTruth = field(default_factory=TcsTruth)
 
 
@@ -249,6 +264,12 @@ def _air_misfits(hall: Hall, given: HallTruth) -> list[str]:
     problems = []
     if given.leak_share is not None and given.leak_kgs_at_10_pa is not None:
         problems.append(f"hall.{hall.name}.leak_share = {given.leak_share:g}: leak_kgs_at_10_pa takes its place; allowed: one of the two")
+    if given.humidity is not None:
+        (low_c, high_c), apart_k = given.humidity.band_dewpoint_c, 2.0 * given.humidity.throttling_k
+        if high_c - low_c < apart_k:
+            problems.append(
+                f"hall.{hall.name}.humidity.band_dewpoint_c: {low_c:g} .. {high_c:g}; allowed: ends at least {apart_k:g} K apart (twice throttling_k)"
+            )
     try:
         lost_shares(hall.row_count, hall.crah_count, given.crah_failed)
     except ValueError as error:

@@ -87,9 +87,11 @@ def hall_signals(h: HallAir, after: Mapping[str, Expr], u: Mapping[str, Expr], a
         f"{name}.crah_fan_power_kw": heat["fan"],
         f"{name}.room_dewpoint_c": dewpoint,
         f"{name}.room_rh_pct": np.minimum(100.0 * fluids.saturation_pressure_kpa(dewpoint) / fluids.saturation_pressure_kpa(aisle_c), 100.0),
-        f"{name}.coil_kw": heat["coil"],
+        f"{name}.coil_kw": heat["coil"] + heat["latent"],
         f"{name}.coil_flow_kgs": heat["water_kgs"],
     }
+    if h.truth.humidity is not None:
+        signals |= {f"{name}.humidity_kw": heat["humidity_kw"], f"{name}.coil_sensible_pct": 100.0 * heat["sensible_share"]}
     if h.truth.leak_kgs_at_10_pa is not None:
         delivered, drawn = np.sum(asked["delivered"]), np.sum(asked["drawn"])
         signals[f"{name}.aisle_dp_pa"] = aisle.pressure_pa(delivered, drawn, h.truth.leak_kgs_at_10_pa)
