@@ -20,6 +20,7 @@ from controller.stages import Stages
 from controller.watch import Seen, watch
 from plant_models.site.ladder import ladder_of
 from safety.authority import plan_confidence, residual_authority
+from safety.balance import contradicted, weigh
 from safety.envelope import judge
 from safety.ladder import descend
 from safety.limits import Limits
@@ -94,7 +95,8 @@ class Cycle:
         s = self.stages
 
         snapshot = self.plant.image(await self.plant.read())
-        measured, gate = check(snapshot, s.gate_rules, memory.gate)
+        accepted, gate = check(snapshot, s.gate_rules, memory.gate)
+        measured, balance = weigh(accepted, s.balances, memory.balance)
         trends = update(memory.trends, measured, limits)
         at_s, elapsed_s = measured.taken_at_s, measured.taken_at_s - memory.at_s
         starts = started(memory.starts, measured, limits)
@@ -125,9 +127,9 @@ class Cycle:
         holds = memory.mode.mode is not Mode.RELEASE and WRITES[stage].setpoints
         seen = Seen(snapshot, measured, memory.requested, memory.at_s, last_receipt, holds, memory.mode.latched)
         watched = watch(s.loaded, limits, memory.watch, seen)
-        conditions, settling = observe(
-            s.loaded, limits, Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held, watched, maintenance, doubts)
-        )
+        disagree = contradicted(balance)
+        now = Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held, watched, maintenance, doubts, disagree)
+        conditions, settling = observe(s.loaded, limits, now)
         mode = next_mode(engage(memory.mode, at_s) if orders.engage else memory.mode, conditions, at_s, s.mode_rules)
         proposal = choose(mode.mode, corrected, usable, rolled_back(orders, at_s) or reset)
         planned = proposal.source in (Source.PLAN, Source.CORRECTED)
@@ -157,6 +159,7 @@ class Cycle:
             settling=settling,
             starts=starts,
             maintenance=maintenance,
+            balance=balance,
         )
         given = Given(stage, memory, limits, orders, last_receipt, snapshot, plan, outlook)
         decision = Decision(

@@ -45,6 +45,7 @@ class Circumstances:
     watch: WatchMemory
     maintenance: tuple[Maintenance, ...] = ()
     doubts: frozenset[Doubt] = frozenset()
+    contradicted: bool = False
 
 
 def refusals_of(memory: CycleMemory, receipt: Receipt | None) -> int:
@@ -80,6 +81,8 @@ def observe(loaded: LoadedSite, limits: Limits, now: Circumstances) -> tuple[fro
         found.add(Condition.LEASE_LAPSED)
     if any(one.equipment == WHOLE_SITE for one in now.maintenance):
         found.add(Condition.MAINTENANCE)
+    if now.contradicted:
+        found.add(Condition.READINGS_DISAGREE)
     if plan_confidence(now.doubts) <= 0.0:
         found.add(Condition.PLAN_DISTRUSTED)
     operation, unknown = _of_operation(loaded, now)

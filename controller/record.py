@@ -16,6 +16,7 @@ from controller.lifetime import WriteRates
 from controller.watch import WatchMemory
 from plant_models.reset import ResetMemory
 from safety.authority import Doubt
+from safety.balance import BalanceMemory
 from safety.conditions import Settling
 from safety.limits import Limits
 from safety.modes import Condition, ModeState, Stage
@@ -52,6 +53,7 @@ class CycleMemory:
     settling: Settling = field(default_factory=Settling)
     starts: Starts = field(default_factory=Starts)
     maintenance: tuple[Maintenance, ...] = ()
+    balance: BalanceMemory = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

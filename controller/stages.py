@@ -13,9 +13,11 @@ from controller.residual.correct import Residual
 from plant_models import reset as guideline_36
 from plant_models.reduced.nameplate import from_name_plate
 from plant_models.reduced.parameters import ReducedParameters, load_parameters
+from plant_models.site.balance import balances_of
 from plant_models.site.conditions import advisory_of
 from plant_models.site.gate import gate_rules_of
 from plant_models.site.load import LoadedSite
+from safety.balance import BalanceRule
 from safety.envelope import reach as reach_of
 from safety.limits import Limits
 from safety.modes import ModeRules, untouched
@@ -33,6 +35,7 @@ class Stages:
     loaded: LoadedSite
     parameters: ReducedParameters
     gate_rules: Mapping[str, GateRule]
+    balances: tuple[BalanceRule, ...]
     estimator: Estimator
     forecaster: Forecaster
     residual: Residual
@@ -82,6 +85,7 @@ def stages_from(loaded: LoadedSite, parameters: ReducedParameters) -> Stages:
         loaded=loaded,
         parameters=parameters,
         gate_rules=gate_rules_of(loaded.points, loaded.site.gate),
+        balances=balances_of(loaded.site, loaded.points),
         estimator=Estimator(loaded.site, parameters),
         forecaster=Forecaster(loaded.site),
         residual=Residual(),

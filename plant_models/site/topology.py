@@ -297,6 +297,14 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Balance:
+    """How far estimates of a plant's heat may lie apart before the readings behind them are held to contradict each other."""
+
+    __pydantic_config__ = _STRICT
+    tolerance: Annotated[float, Field(ge=0.05, le=0.3)] = 0.15  # engineering value, of their median; see safety.balance
+
+
+@dataclass(frozen=True)
 class Optimiser:
     """The tracker's grid and margins."""
 
@@ -324,6 +332,7 @@ class Site:
     conditions: Conditions = field(default_factory=Conditions)
     ladder: Mapping[str, Literal["freeze", "reset", "hold", "release"]] = field(default_factory=dict)  # by signal: what its loss leads to
     gate: Mapping[str, Gate] = field(default_factory=dict)  # by signal
+    balance: Balance = field(default_factory=Balance)
     optimiser: Optimiser = field(default_factory=Optimiser)
     device: Mapping[Name, Device] = field(default_factory=dict)
     plant: tuple[Plant, ...] = ()
