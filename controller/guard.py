@@ -54,6 +54,7 @@ class Guard:
     told: Callable[[Snapshot], None] | None = None
     _ticked_at_s: float = float("-inf")
     _seen_beat: float | None = None
+    _own_beat: float | None = None
     _foreign_beats: int = 0
     _foreign_at_s: float = float("-inf")
     _hot_ticks: dict[str, int] = field(default_factory=dict)
@@ -115,9 +116,8 @@ class Guard:
         """Looks for another daemon, also one of the same owner number: within the BAS's time-out of its last beat it is at work."""
         owner, beat = seen.get(OWNER), seen.get(HEARTBEAT_SIGNAL)
         if beat is not None and beat != self._seen_beat:
-            own = {float((self.count - n) % HEARTBEAT_WRAPS) for n in range(OWN_BEATS_SEEN)} if self.count else set()
             restarted = beat == 0.0  # a BAS that starts again begins with empty registers
-            if self._seen_beat is not None and beat not in own and not restarted:
+            if self._seen_beat is not None and not self._is_ours(beat) and not restarted:
                 self._foreign_beats += 1
                 self._foreign_at_s = at_s
             self._seen_beat = beat
@@ -125,6 +125,17 @@ class Guard:
         self._foreign_beats = 0 if quiet else self._foreign_beats
         moved = self._foreign_beats > (STRAY_BEATS if self.beating else 0)
         return moved or (owner is not None and owner not in (0.0, float(self.loaded.site.lease.owner_id)))
+
+    def _is_ours(self, beat: float) -> bool:
+        """Returns whether we wrote a beat just now, or since the last one of ours that was seen: writes may have been lost on the way meanwhile."""
+        if not self.count:
+            return False
+        cycle = HEARTBEAT_WRAPS - 1
+        since = self.count - OWN_BEATS_SEEN + 1 if self._own_beat is None else self._own_beat
+        ours = (beat - since) % cycle <= (self.count - since) % cycle or (self.count - beat) % cycle < OWN_BEATS_SEEN
+        if ours:
+            self._own_beat = beat
+        return ours
 
     def _bas_alive(self, seen: Mapping[str, float], at_s: float) -> set[Condition]:
         if "bas.heartbeat" not in self.signals:
