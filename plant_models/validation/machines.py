@@ -12,7 +12,7 @@ from plant_models.components.chiller_curves import AIR_COOLED_SCREW, ChillerCurv
 from plant_models.components.fluids import CP_WATER
 from plant_models.validation.targets import Found, Section
 
-_CAP: Final = "the cap (0.62 of Carnot at variable, 0.55 at constant speed) lies below the published curves here, power then follows the lift"
+_CAP: Final = "the cap (0.75 of Carnot) or the edge of the curves limits this machine"
 _KW_PER_TON: Final = 3.51685
 _VANES: Final = ("york-yt-1055", "york-yt-1758", "carrier-19ex-5208")
 _VSD: Final = ("carrier-19xr-1407-vsd", "carrier-19xr-2391-vsd", "trane-cvhe-1442-vsd")
