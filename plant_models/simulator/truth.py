@@ -11,7 +11,8 @@ class Truth:
     """True values; counters run from the site's start.
 
     values               by signal in the signal's own unit, with some beyond the vocabulary: ``<row>.inlet_mean_c``, ``<row>.recirculated_pct``,
-                         ``<chiller>.cooling_kw``, ``<cell>.rejected_kw``, ``<hall>.coil_kw``, ``<hall>.case_max_c``, ``site.closure_kw``, ``site.heat_in_kw``
+                         ``<chiller>.cooling_kw``, ``<cell>.rejected_kw``, ``<hall>.coil_kw``, ``<hall>.case_max_c``, ``site.closure_kw``, ``site.heat_in_kw``;
+                         where the plant file has them ``<hall>.aisle_leak_kgs``, ``<hall>.humidity_kw``, ``<hall>.coil_sensible_pct``
     energy_kwh           electric energy by category
     it_work_kwh          utilisation times IT capacity: equal across policies or they cannot be compared
     stored_kwh           heat in water, air and mass over 0 degC

@@ -182,3 +182,24 @@ def test_truth_counts_from_the_start_and_closes(make: Make) -> None:
     assert after.cooling_kwh == pytest.approx(after.facility_kwh - after.it_kwh - after.energy_kwh["electrical_losses"])
     assert after.facility_kwh - after.rejected_kwh == pytest.approx(after.stored_kwh - before.stored_kwh, rel=1e-6)
     assert 3000.0 < after.it_kwh < 5000.0
+
+
+def test_a_crah_stops_and_runs_again_while_the_site_runs(make: Make, site_a: LoadedSite) -> None:
+    site = make()
+
+    def recirculated_pct() -> np.ndarray:
+        site.advance(site.now_s + 5)
+        return np.array([site.truth.values[f"{row}.recirculated_pct"] for row in site_a.site.hall[0].rows])
+
+    site.advance(site.now_s + 1800)
+    before = recirculated_pct()
+    site.set_crah_failed("hall-a", (13,))
+    rise = recirculated_pct() - before
+    assert int(np.argmax(rise)) == 6  # unit 13 of 18 stands by row 7 of 10
+    assert rise[6] > before[6]
+    site.set_crah_failed("hall-a", ())
+    assert np.abs(recirculated_pct() - before).max() < 0.1 * rise[6]
+    with pytest.raises(ValueError, match="from 1 to 18"):
+        site.set_crah_failed("hall-a", (19,))
+    with pytest.raises(KeyError):
+        site.set_crah_failed("hall-x", (1,))
