@@ -34,7 +34,9 @@ def test_a_bad_loop_hunts_in_three_to_eight_minutes_and_a_good_one_rests(
     good, bad = trace(truth_a), trace(replace(truth_a, bas=BasTruth(bad_loop=loop)))
     assert np.ptp(good[-360:]) < 1.0
     last = bad[-480:] - bad[-480:].mean()
-    assert np.ptp(last) > 10.0  # does not die out
+    early, late = np.ptp(last[:240]), np.ptp(last[240:])
+    assert late > 10.0  # a swing that anybody sees on a trend ...
+    assert late > 0.9 * early  # ... and that does not die out
     crossings = np.flatnonzero((last[:-1] < 0.0) & (last[1:] >= 0.0))
     assert 180.0 <= 5.0 * float(np.diff(crossings).mean()) <= 480.0
 
