@@ -21,6 +21,7 @@ from controller.backtest import Task
 from controller.benchmarks.energy_summary import summary
 from controller.compare import PolicyError, outcome, run_all
 from controller.encode import plain
+from controller.policies import POLICIES as KNOWN
 from plant_models.simulator.conditions import Conditions
 from plant_models.sources.load import SHAPES
 from plant_models.sources.weather import BUNDLED, open_weather
@@ -105,6 +106,9 @@ def main(arguments: list[str] | None = None) -> int:
     missing = sorted(set(given.site or SITES) - set(sites))
     if missing:
         _say(f"left out, no identified model: {', '.join(missing)}")
+    if not sites:
+        _say("no site is left to run")
+        return 2
     every = cells_of(sorted(climates), given.seed, sites)
     chosen = every if given.cells == "all" else sample_of(every, int(given.cells), given.seed)
     sources, done = code_digest(), []
@@ -119,11 +123,18 @@ def main(arguments: list[str] | None = None) -> int:
             except PolicyError as error:
                 _say(f"cell {number} failed: {error}")
                 return 1
-            cached.write_text(json.dumps(entry))
+            _keep(cached, json.dumps(entry))
         done.append(json.loads(cached.read_text()))
-        given.out.write_text(json.dumps(result_of(done, given), indent=1) + "\n")
+        _keep(given.out, json.dumps(result_of(done, given), indent=1) + "\n")
         _say(f"cell {number} of {len(chosen)} done; {given.out} holds {len(done)}")
     return 0
+
+
+def _keep(path: Path, text: str) -> None:
+    """Writes a file whole or not at all: the run may be interrupted at any moment."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text)
+    part.replace(path)
 
 
 def result_of(entries: Sequence[Mapping[str, Any]], given: argparse.Namespace) -> dict[str, Any]:
@@ -134,11 +145,17 @@ def result_of(entries: Sequence[Mapping[str, Any]], given: argparse.Namespace) -
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m controller.benchmarks.energy", description="Energy of policies side by side, resumable.")
+    folders = sorted(p.name for p in CONFIGS.iterdir() if p.is_dir())
     parser.add_argument("--cells", type=_count, default=str(SAMPLE), help=f"how many cells of a seeded sample, or all (default {SAMPLE})")
     parser.add_argument("--seed", type=int, default=0, help="of the sample and of every cell (default 0)")
     parser.add_argument("--out", type=Path, default=Path("energy.json"), metavar="FILE", help="where the result is written (default energy.json)")
-    parser.add_argument("--site", action="append", help="a folder of config/; may be repeated (default: all with a model)")
-    parser.add_argument("--policy", dest="policy_names", action="append", help=f"may be repeated (default: {', '.join(POLICIES)})")
+    parser.add_argument(
+        "--site",
+        action="append",
+        choices=folders,
+        help="a folder of config/; may be repeated (default: all with a model)",
+    )
+    parser.add_argument("--policy", dest="policy_names", action="append", choices=sorted(KNOWN), help=f"may be repeated (default: {', '.join(POLICIES)})")
     parser.add_argument("--weather-dir", type=Path, metavar="DIR", help=f"a folder with {', '.join(SHARED_WEATHER)}, for two more climates")
     parser.add_argument("--cache", type=Path, default=Path("out/bench-energy"), metavar="DIR", help="where finished cells are kept (default out/bench-energy)")
     parser.add_argument("--jobs", type=int, help="policies at once (default: one a processor)")

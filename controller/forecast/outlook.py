@@ -10,7 +10,6 @@ from typing import Final
 
 from safety.records import Quantiles
 
-WEATHER: Final = "weather."
 _CORRECTION_LASTS_S: Final = 6 * 3600.0  # engineering value: how long the site's sensor corrects a weather service
 
 

@@ -92,3 +92,17 @@ def test_a_bad_number_of_cells_is_refused(capsys: pytest.CaptureFixture[str]) ->
         energy.main(["--cells", "none"])
     assert ended.value.code == 2
     assert "1 or more, or all" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("asked", "says"), [(["--policy", "magic"], "invalid choice: 'magic'"), (["--site", "nowhere"], "invalid choice: 'nowhere'")])
+def test_an_unknown_policy_or_site_is_refused(asked: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        energy.main(asked)
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_site_without_a_model_cannot_be_planned_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert energy.main(["--site", "reference-b", "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "energy.json")]) == 2
+    assert "no identified model: reference-b" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
