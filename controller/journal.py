@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from controller.encode import from_text, to_text
+from controller.encode import from_text, plain, to_text
 from controller.record import CycleRecord, RunHeader
 from safety.records import Receipt
 
@@ -20,12 +22,17 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS run (run INTEGER PRIMARY KEY, started_at_s REAL NOT NULL, header TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS cycle (cycle INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run, taken_at_s REAL NOT NULL,
     record TEXT NOT NULL, digest TEXT NOT NULL, receipt TEXT);
+CREATE TABLE IF NOT EXISTS memory (digest TEXT PRIMARY KEY, cycle INTEGER NOT NULL REFERENCES cycle, text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS event (event INTEGER PRIMARY KEY, at_s REAL NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL,
     value TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS cycle_stays BEFORE DELETE ON cycle BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS memory_stays BEFORE DELETE ON memory BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS memory_fixed BEFORE UPDATE ON memory BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS event_stays BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS event_fixed BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 """
+_KEPT: Final = re.compile(r'"memory":\s*"([0-9a-f]{64})"')
+"""Where a record names the memory that a cycle began or ended with: each is the end of one cycle and the beginning of the next, and kept once."""
 
 
 class JournalError(Exception):
@@ -92,8 +99,17 @@ class Journal:
 
     async def intend(self, run: int, record: CycleRecord, digest: str) -> int:
         """Puts a cycle's intent on disk and returns its number; only then may anything be written to the plant."""
-        row = (run, record.given.snapshot.taken_at_s, to_text(record), digest)
-        return await self._insert("INSERT INTO cycle (run, taken_at_s, record, digest) VALUES (?, ?, ?, ?)", *row)
+        text, memories = _parted(record)
+        row = (run, record.given.snapshot.taken_at_s, text, digest)
+
+        def put(db: sqlite3.Connection) -> int:
+            with db:
+                db.execute("BEGIN")
+                cycle = int(db.execute("INSERT INTO cycle (run, taken_at_s, record, digest) VALUES (?, ?, ?, ?)", row).lastrowid or 0)
+                db.executemany("INSERT OR IGNORE INTO memory (digest, cycle, text) VALUES (?, ?, ?)", [(name, cycle, kept) for name, kept in memories.items()])
+            return cycle
+
+        return await self._do(put)
 
     async def complete(self, cycle: int, receipt: Receipt) -> None:
         """Adds what became of a cycle's writes."""
@@ -130,10 +146,32 @@ class Journal:
         self._thread.shutdown()
 
 
+def _parted(record: CycleRecord) -> tuple[str, dict[str, str]]:
+    """Returns a record as text that names its two memories by their digests, and their texts by digest."""
+    row, memories = plain(record), {}
+    for part in ("given", "decision"):
+        text = to_text(row[part]["memory"])
+        row[part]["memory"] = digest = hashlib.sha256(text.encode()).hexdigest()
+        memories[digest] = text
+    return to_text(row), memories
+
+
+def _whole(db: sqlite3.Connection, record: str) -> str:
+    """Returns a record's text with its memories in it. Raises ValueError where one is missing."""
+
+    def memory(named: re.Match[str]) -> str:
+        kept = db.execute("SELECT text FROM memory WHERE digest = ?", (named[1],)).fetchone()
+        if kept is None:
+            raise ValueError(f"its memory {named[1][:12]} is missing")
+        return f'"memory":{kept[0]}'
+
+    return _KEPT.sub(memory, record)
+
+
 def _entries(db: sqlite3.Connection, tail: str, values: tuple[Any, ...] = ()) -> Iterator[Entry]:
     for cycle, run, record, digest, receipt in db.execute(f"SELECT cycle, run, record, digest, receipt FROM cycle {tail}", values):
         try:
-            yield Entry(cycle, run, from_text(CycleRecord, record), digest, from_text(Receipt, receipt) if receipt else None)
+            yield Entry(cycle, run, from_text(CycleRecord, _whole(db, record)), digest, from_text(Receipt, receipt) if receipt else None)
         except ValueError as error:
             raise JournalError(f"cycle {cycle} is damaged: {str(error).splitlines()[0]}") from error
 

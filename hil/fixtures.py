@@ -10,7 +10,7 @@ from typing import Final
 
 SUFFIX: Final = ".sqlite.xz"
 CYCLES: Final = 30  # the cycles around a fault, and few enough for a repository
-_TABLES: Final = ("run", "cycle", "event")
+_TABLES: Final = ("run", "cycle", "memory", "event")
 
 
 def pack(journal: Path, packed: Path, cycles: int = CYCLES) -> int:
@@ -27,7 +27,7 @@ def pack(journal: Path, packed: Path, cycles: int = CYCLES) -> int:
             for statement in made:
                 db.execute(statement.replace("CREATE TABLE ", "CREATE TABLE small.", 1))
             for table in _TABLES:
-                limit = f" WHERE cycle IN (SELECT cycle FROM main.cycle ORDER BY cycle LIMIT {cycles})" if table == "cycle" else ""
+                limit = f" WHERE cycle IN (SELECT cycle FROM main.cycle ORDER BY cycle LIMIT {cycles})" if table in ("cycle", "memory") else ""
                 db.execute(f"INSERT INTO small.{table} SELECT * FROM main.{table}{limit}")  # both names are our own
             count = int(db.execute("SELECT count(*) FROM small.cycle").fetchone()[0])
             db.commit()

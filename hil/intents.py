@@ -50,8 +50,9 @@ def read_journal(path: Path) -> JournalFile:
             found = db.execute("PRAGMA integrity_check").fetchone()[0]
             if found != "ok":
                 problems.append(f"integrity check: {found}")
+            memories = dict(db.execute("SELECT digest, text FROM memory"))
             for row in db.execute("SELECT cycle, run, taken_at_s, record, digest, receipt FROM cycle ORDER BY cycle"):
-                _take(row, intents, problems)
+                _take(row, memories, intents, problems)
         finally:
             db.close()
     except sqlite3.Error as error:
@@ -81,10 +82,11 @@ def read_events(path: Path) -> tuple[Noted, ...]:
         return ()
 
 
-def _take(row: tuple[int, int, float, str, str, str | None], intents: list[Intent], problems: list[str]) -> None:
+def _take(row: tuple[int, int, float, str, str, str | None], memories: Mapping[str, str], intents: list[Intent], problems: list[str]) -> None:
     cycle, run, taken_at_s, text, digest, receipt = row
     try:
         record = json.loads(text)
+        record["given"]["memory"] = json.loads(memories[record["given"]["memory"]])
         if receipt is not None:
             json.loads(receipt)
         given = json.dumps(record["given"], separators=(",", ":"))

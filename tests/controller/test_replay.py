@@ -87,6 +87,24 @@ def test_a_torn_record_is_named(journal: Path) -> None:
         replay(copy)
 
 
+def test_what_one_cycle_hands_to_the_next_is_kept_once(journal: Path) -> None:
+    db = sqlite3.connect(journal)
+    records = [json.loads(text) for (text,) in db.execute("SELECT record FROM cycle ORDER BY cycle")]
+    kept = dict(db.execute("SELECT digest, cycle FROM memory"))
+    db.close()
+    assert len(kept) == 13, "what the first began with, and what each ended with"
+    assert [a["decision"]["memory"] for a in records[:-1]] == [b["given"]["memory"] for b in records[1:]]
+    assert [kept[r["decision"]["memory"]] for r in records] == list(range(1, 13))
+
+
+def test_a_lost_memory_is_named(journal: Path) -> None:
+    def forgotten(record: Any) -> None:
+        record["given"]["memory"] = "0" * 64
+
+    with pytest.raises(JournalError, match="cycle 4 is damaged: its memory 000000000000 is missing"):
+        replay(changed(journal, 4, forgotten))
+
+
 def test_the_journal_cannot_be_shortened(journal: Path) -> None:
     db = sqlite3.connect(journal)
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):

@@ -16,13 +16,15 @@ from hil.intents import Intent, intervention_counts, read_journal, without_inten
 from plant_models.site.points import Point, Points
 
 SETPOINT = "plant.chws_setpoint_c"
+MEMORIES = {"first": {"mode": {"mode": 4}}, "later": {"mode": {"mode": 2}}}
 
 
 def _row(number: int, writes: dict[str, float], *, run: int = 1, receipt: str | None = "{}", rules: tuple[str, ...] = ()) -> tuple[Any, ...]:
-    given = {"stage": 4, "cycle": number, "memory": {"mode": {"mode": 4 if number == 1 else 2}}}
+    given = {"stage": 4, "cycle": number, "memory": MEMORIES["first" if number == 1 else "later"]}
     interventions = [{"rule": rule, "signal": SETPOINT, "asked": 1.0, "permitted": None} for rule in rules]
     record = {"given": given, "decision": {"command": {"writes": writes, "hand_back": False}, "verdict": {"permitted": {}, "interventions": interventions}}}
     digest = hashlib.sha256(json.dumps(given, separators=(",", ":")).encode()).hexdigest()
+    given["memory"] = "first" if number == 1 else "later"
     return (number, run, 1000.0 + 300 * number, json.dumps(record, separators=(",", ":")), digest, receipt)
 
 
@@ -33,6 +35,8 @@ def write(tmp_path: Path) -> Callable[[list[tuple[Any, ...]]], Path]:
         db = sqlite3.connect(path)
         db.execute("CREATE TABLE cycle (cycle INTEGER PRIMARY KEY, run INTEGER, taken_at_s REAL, record TEXT, digest TEXT, receipt TEXT)")
         db.executemany("INSERT INTO cycle VALUES (?, ?, ?, ?, ?, ?)", rows)
+        db.execute("CREATE TABLE memory (digest TEXT PRIMARY KEY, cycle INTEGER, text TEXT)")
+        db.executemany("INSERT INTO memory VALUES (?, 1, ?)", [(name, json.dumps(kept, separators=(",", ":"))) for name, kept in MEMORIES.items()])
         db.commit()
         db.close()
         return path
