@@ -281,7 +281,7 @@ async def start(loaded: LoadedSite, asked: Stage | None, begin: Start, versions:
     """
     limits = limits_of(loaded.site, loaded.points)
     stages = stages_of(loaded)
-    journal = Journal(loaded.site.persistence.directory / "journal.sqlite")
+    journal = Journal(loaded.site.persistence.directory / "journal.sqlite", versions.seal)
     last, staged = await journal.last(), await journal.last_event("stage")
     good = await known_good(journal)
     then_s, before = last.record.given.snapshot.taken_at_s if last else 0.0, Stage[staged.value] if staged else Stage.MONITOR

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from controller.encode import from_text, plain, to_text
 from controller.record import CycleRecord, RunHeader
+from controller.rollout.audit import Seal, append, unsealed
 from safety.records import Receipt
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ CREATE TABLE IF NOT EXISTS cycle (cycle INTEGER PRIMARY KEY, run INTEGER NOT NUL
     record TEXT NOT NULL, digest TEXT NOT NULL, receipt TEXT);
 CREATE TABLE IF NOT EXISTS memory (digest TEXT PRIMARY KEY, cycle INTEGER NOT NULL REFERENCES cycle, text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS event (event INTEGER PRIMARY KEY, at_s REAL NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL,
-    value TEXT NOT NULL);
+    value TEXT NOT NULL, before TEXT NOT NULL DEFAULT '', digest TEXT, seal TEXT);
 CREATE TRIGGER IF NOT EXISTS cycle_stays BEFORE DELETE ON cycle BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS memory_stays BEFORE DELETE ON memory BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS memory_fixed BEFORE UPDATE ON memory BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
@@ -33,6 +34,10 @@ CREATE TRIGGER IF NOT EXISTS event_fixed BEFORE UPDATE ON event BEGIN SELECT RAI
 """
 _KEPT: Final = re.compile(r'"memory":\s*"([0-9a-f]{64})"')
 """Where a record names the memory that a cycle began or ended with: each is the end of one cycle and the beginning of the next, and kept once."""
+
+_CHAIN: Final = {"before": "TEXT NOT NULL DEFAULT ''", "digest": "TEXT", "seal": "TEXT"}
+"""Columns of an event that journals of earlier versions have not."""
+_EVENT: Final = "SELECT at_s, what, who, reason, value, before FROM event"
 
 
 class JournalError(Exception):
@@ -52,24 +57,25 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a person or the daemon changed outside a cycle: a stage, an engagement, a release."""
+    """What a person or the daemon changed outside a cycle: a stage, an engagement, a release; ``value`` is what is so after it."""
 
     at_s: float
     what: str
     who: str
     reason: str
     value: str
+    before: str = ""
 
 
 class Journal:
     """An open journal; one thread of its own does the disk work, so that the fast guard is never held up by it."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens or makes the journal at ``path``.
+    def __init__(self, path: Path, seal: Seal = unsealed) -> None:
+        """Opens or makes the journal at ``path``; ``seal`` signs its events.
 
         Raises JournalError when it cannot be opened or fails SQLite's integrity check.
         """
-        self.path = path
+        self.path, self._seal = path, seal
         self._thread = ThreadPoolExecutor(1, "journal")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +88,10 @@ class Journal:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.executescript(_TABLES)
+        has = {row[1] for row in db.execute("PRAGMA table_info(event)")}
+        for column, kind in _CHAIN.items():
+            if column not in has:
+                db.execute(f"ALTER TABLE event ADD COLUMN {column} {kind}")
         found = db.execute("PRAGMA quick_check").fetchone()[0]
         if found != "ok":
             raise sqlite3.DatabaseError(f"damaged: {found}")
@@ -90,7 +100,7 @@ class Journal:
     async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._db)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise JournalError(f"{self.path}: {error}") from error
 
     async def begin(self, at_s: float, header: RunHeader) -> int:
@@ -117,9 +127,9 @@ class Journal:
         await self._do(lambda db: db.execute("UPDATE cycle SET receipt = ? WHERE cycle = ? AND receipt IS NULL", (text, cycle)))
 
     async def note(self, event: Event) -> None:
-        """Records what a person or the daemon changed outside a cycle."""
-        row = (event.at_s, event.what, event.who, event.reason, event.value)
-        await self._insert("INSERT INTO event (at_s, what, who, reason, value) VALUES (?, ?, ?, ?, ?)", *row)
+        """Records what a person or the daemon changed outside a cycle, as the next row of the audit."""
+        fields = (event.at_s, event.what, event.who, event.reason, event.before, event.value)
+        await self._do(lambda db: append(db, fields, self._seal, self.path.parent))
 
     async def _insert(self, statement: str, *values: Any) -> int:
         cursor = await self._do(lambda db: db.execute(statement, values))
@@ -131,13 +141,13 @@ class Journal:
 
     async def last_event(self, what: str) -> Event | None:
         """Returns the newest event of one sort."""
-        query = "SELECT at_s, what, who, reason, value FROM event WHERE what = ? ORDER BY event DESC LIMIT 1"
+        query = f"{_EVENT} WHERE what = ? ORDER BY event DESC LIMIT 1"
         row = await self._do(lambda db: db.execute(query, (what,)).fetchone())
         return Event(*row) if row else None
 
     async def events(self, what: str) -> list[Event]:
         """Returns all events of one sort, the oldest first."""
-        query = "SELECT at_s, what, who, reason, value FROM event WHERE what = ? ORDER BY event"
+        query = f"{_EVENT} WHERE what = ? ORDER BY event"
         return [Event(*row) for row in await self._do(lambda db: db.execute(query, (what,)).fetchall())]
 
     def close(self) -> None:

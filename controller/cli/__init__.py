@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from controller.cli import operate, prove, study, survey
+from controller.cli import operate, prove, rollout, study, survey
 from controller.version import VERSION
 
 
@@ -16,6 +16,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"coldaisle {VERSION}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     operate.add_commands(commands)
+    rollout.add_commands(commands)
     prove.add_commands(commands)
     study.add_commands(commands)
     survey.add_commands(commands)

@@ -58,8 +58,10 @@ async def _measure(loaded: LoadedSite, setpoints: tuple[str, ...], reason: str) 
     from controller.journal import Event, Journal
     from controller.plant import Plant, connect_buses
     from controller.rollout.conformance import Conformance
+    from controller.rollout.versions import Versions
 
-    journal = Journal(loaded.site.persistence.directory / "journal.sqlite")
+    directory = loaded.site.persistence.directory
+    journal = Journal(directory / "journal.sqlite", Versions(directory / "versions").seal)
     clock = PointClock() if loaded.site.clock.source == "point" else WallClock()
     plant = Plant(loaded, connect_buses(loaded), clock, writes_enabled=True)
     if isinstance(clock, PointClock):

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from plant_models.site.topology import Site
 
 MANIFEST: Final = "manifest.json"
 CHOICE: Final = "chosen.json"
 KINDS: Final = ("model", "configuration")
+PUBLIC_KEY: Final = "key.pub"
 
 
 class VersionError(Exception):
@@ -57,8 +58,14 @@ class Versions:
                 with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                     file.write(Ed25519PrivateKey.generate().private_bytes_raw())
             self._key = Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+            if not (directory / PUBLIC_KEY).exists():
+                (directory / PUBLIC_KEY).write_text(self._key.public_key().public_bytes_raw().hex())
         except (OSError, ValueError) as error:
             raise VersionError(f"{path}: {error}; an Ed25519 key of 32 bytes is needed") from error
+
+    def seal(self, text: str) -> str:
+        """Returns the gateway's signature of a text, in hexadecimal; whoever has the public key beside the versions can check it."""
+        return self._key.sign(text.encode()).hex()
 
     def keep(self, kind: str, files: Mapping[str, bytes]) -> str:
         """Keeps a version unless it is kept already, and returns its digest."""
@@ -108,7 +115,7 @@ class Versions:
 
     def _sign(self, path: Path, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, sort_keys=True)
-        signed = {"content": text, "signature": self._key.sign(text.encode()).hex()}
+        signed = {"content": text, "signature": self.seal(text)}
         new = path.with_suffix(".new")
         new.write_text(json.dumps(signed))
         new.replace(path)
@@ -121,6 +128,15 @@ class Versions:
         except (OSError, ValueError, KeyError, TypeError, InvalidSignature) as error:
             raise VersionError(f"{path}: not signed by this gateway's key: {error or 'the signature does not fit'}") from error
         return content
+
+
+def public_key(directory: Path) -> Ed25519PublicKey | None:
+    """Returns the key that checks what a gateway's versions and audit are signed with; None where there is none. Raises VersionError."""
+    path = directory / PUBLIC_KEY
+    try:
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(path.read_text())) if path.exists() else None
+    except (OSError, ValueError) as error:
+        raise VersionError(f"{path}: {error}; an Ed25519 public key of 32 bytes is needed") from error
 
 
 @dataclass(frozen=True)
