@@ -99,7 +99,8 @@ class Lease:
 class Station:
     """One setpoint: what is asked, what is in use and who moves it.
 
-    What is in use moves at the setpoint's rates from where it is, whoever takes over, so that no change of hands is a bump.
+    What is in use moves at the setpoint's rates from where it is, whoever takes over, so that no change of hands is a bump. The way back to the BAS's
+    own setpoint is the slower of the two either way: a room that is cooled down in a hurry overloads the machines that run and starts another one.
     """
 
     def __init__(self, reach: Reach, own: float) -> None:
@@ -109,6 +110,7 @@ class Station:
         self._requested: float | None = None
         self._lent = False
         self._forced = False
+        self._returning = False
         self.own = own
         self.effective = self._clamp(own)
 
@@ -143,6 +145,7 @@ class Station:
 
     def scan(self, elapsed_s: float, lent: bool, forced: float | None = None) -> None:
         """Moves what is in use towards hand, the BAS's protection (``forced``), the request or the BAS's own setpoint, in this order."""
+        self._returning = (self._returning or self._lent) and not lent
         self._lent, self._forced = lent, forced is not None
         target = self.own
         if lent and self._requested is not None:
@@ -151,9 +154,15 @@ class Station:
             target = forced
         if self._hand is not None:
             target = self._hand
+        lower_per_min, raise_per_min = self._reach.lower_per_min, self._reach.raise_per_min
+        gently = self._returning and forced is None and self._hand is None
+        if gently:
+            lower_per_min = raise_per_min = min(lower_per_min, raise_per_min)
         minutes = elapsed_s / 60.0
-        step = self._clamp(target) - self.effective
-        self.effective += min(max(step, -self._reach.lower_per_min * minutes), self._reach.raise_per_min * minutes)
+        wanted = self._clamp(target) - self.effective
+        step = min(max(wanted, -lower_per_min * minutes), raise_per_min * minutes)
+        self.effective += step
+        self._returning = self._returning and not (gently and step == wanted)
 
     def _clamp(self, value: float) -> float:
         return min(max(value, self._reach.low), self._reach.high)

@@ -95,7 +95,7 @@ class Instance:
             case st.SimpleVariable():
                 return self.variables[str(expression.name)]
             case st.ParenthesizedExpression():
-                return self._value(expression.expression)
+                return self._value(expression.expr)
             case st.UnaryOperation():
                 value = self._value(expression.expr)
                 return (not value) if str(expression.op).upper() == "NOT" else -value
