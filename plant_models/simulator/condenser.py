@@ -17,6 +17,7 @@ _FANS_OFF_S: Final = 300.0  # 5.20.12.2: 5 min at minimum speed and below setpoi
 _FANS_BAND_K: Final = 0.6
 _FANS_MIN_OFF_S: Final = 60.0
 _BYPASS_OFF_K: Final = 2.0
+_BYPASS_WAIT_S: Final = 600.0  # engineering value
 _ENTERING_MIN_C: Final = 12.8  # chiller makers: lowest entering condenser water, 55 F
 _BASIN_LOW_C: Final = 5.0  # tower makers: no fan on water this cold
 _WETBULB_LOW_C: Final = -5.0  # tower makers: in air this cold ...
@@ -36,7 +37,7 @@ class Condenser:
         self.head_pressure = HeadPressure(lift_min_k)
         self._fans_on = True
         self._fans_off_at_s = -math.inf
-        self._at_minimum = Held()
+        self._at_minimum, self._too_cold = Held(), Held()
         self.pump_count = 0
         self.cells = 0
         self.fan_low = 0.0
@@ -45,7 +46,8 @@ class Condenser:
         self.heaters = False
 
     def count(self, machines_with_pump: int, economiser_flow_kgs: float) -> None:
-        """Sets pumps and cells: a pump for each machine, and as many cells as their water and the economiser's own wets [kg/s]."""
+        """Sets pumps and cells: a pump for each machine, and as many cells as their water and the economiser's own, 0 out of line, wets [kg/s]."""
+        self.head_pressure.economising = economiser_flow_kgs > 0.0
         self.pump_count = min(self._pumps.count, machines_with_pump) if self._pumps else 0
         flow_kgs = economiser_flow_kgs + (self.pump_count * self._pumps.flow_kgs if self._pumps else 0.0)
         wetted = 0
@@ -62,7 +64,7 @@ class Condenser:
         basin_c = min((seen[s] for t in on if (s := f"{t.name}.basin_temp_c") in seen), default=cws_c)
         speeds_pct = [seen[s] for t in on if (s := f"{t.name}.fan_pct") in seen]
         self.head_pressure.scan(elapsed_s, lift_k, max(speeds_pct) / 100.0 if speeds_pct else None, minimum)
-        self._keep_warm(lift_k, cws_c)
+        self._keep_warm(now_s, lift_k, cws_c)
         self._heat_basins([seen[s] for t in self._towers if (s := f"{t.name}.basin_temp_c") in seen])
         self._switch_fans(now_s, speeds_pct, minimum, cws_c, setpoint_c)
         frost = seen.get("weather.oa_wetbulb_c", 0.0) < _WETBULB_LOW_C
@@ -75,14 +77,19 @@ class Condenser:
             return
         self.fan_low, self.fan_high = minimum, max(minimum, min(self.head_pressure.fan_cap(minimum), load_cap))
 
-    def _keep_warm(self, lift_k: float | None, cws_c: float | None) -> None:
-        """Opens the towers' bypass, which keeps water off the fills, where the whole range of the head-pressure loop is not enough."""
+    def _keep_warm(self, now_s: float, lift_k: float | None, cws_c: float | None) -> None:
+        """Opens the towers' bypass, which keeps water off the fills, where the whole range of the head-pressure loop is not enough.
+
+        It would end an economiser's run, so that beside one a machine that has only just started is waited for.
+        """
         if lift_k is None:
             self.bypass = False
             return
-        too_cold = lift_k < self._lift_min_k or (cws_c is not None and cws_c < _ENTERING_MIN_C)
-        warm = lift_k > self._lift_min_k + _BYPASS_OFF_K and (cws_c is None or cws_c > _ENTERING_MIN_C + _FANS_BAND_K)
-        self.bypass = (self.bypass and not warm) or (too_cold and self.head_pressure.demand >= 1.0)
+        entering_c = None if self.head_pressure.economising else cws_c  # throttled condensers stand colder water
+        too_cold = lift_k < self._lift_min_k or (entering_c is not None and entering_c < _ENTERING_MIN_C)
+        warm = lift_k > self._lift_min_k + _BYPASS_OFF_K and (entering_c is None or entering_c > _ENTERING_MIN_C + _FANS_BAND_K)
+        wait_s = _BYPASS_WAIT_S if self.head_pressure.economising else 0.0
+        self.bypass = (self.bypass and not warm) or self._too_cold.for_at_least(wait_s, too_cold and self.head_pressure.demand >= 1.0, now_s)
 
     def _heat_basins(self, basins_c: Sequence[float]) -> None:
         """Switches the basin heaters of all cells by the coldest of them."""

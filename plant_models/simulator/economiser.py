@@ -23,7 +23,7 @@ _RETRY_S: Final = 3600.0  # engineering value: a lost attempt to do without chil
 _EXCHANGER_APPROACH_K: Final = 2.0  # plate exchangers: 1.7-2.8 K
 _TOWER_APPROACH_K: Final = 3.9  # 7 F, a common design
 _DESIGN_WETBULB_C: Final = 25.6  # 78 F
-_TUNE_START: Final = 0.25  # a tower's approach grows in cold air: 7.8 K at 10 degC wet bulb (YorkCalc, 5.56 K range, LG 1)
+_TUNE_START: Final = 0.1  # engineering value: a tower's approach grows in cold air, by 0.25 of it at full load, and falls with load (YorkCalc)
 _TUNE_STEP: Final = 0.02
 _TUNE_RANGE: Final = (-0.2, 0.5)
 _TUNE_LONG_S: Final = 3600.0
@@ -36,10 +36,7 @@ _BASIN_MIN_C: Final = 7.0  # tower makers: leaving water in freezing weather
 
 @dataclass(frozen=True, slots=True)
 class Waters:
-    """What the sequence looks at; None is unknown.
-
-    ``downstream_c`` is the chilled water that leaves the exchanger, ``lift_floor_c`` the coldest condenser water beside running compressors.
-    """
+    """What the sequence looks at; None is unknown. ``downstream_c`` is the chilled water that leaves the exchanger."""
 
     chws_setpoint_c: float
     chws_c: float | None
@@ -47,7 +44,6 @@ class Waters:
     downstream_c: float | None
     flow_share: float | None
     wetbulb_c: float | None
-    lift_floor_c: float | None
 
 
 class EconomiserSequence:
@@ -76,13 +72,6 @@ class EconomiserSequence:
         approach = _EXCHANGER_APPROACH_K * share + _TOWER_APPROACH_K
         return waters.wetbulb_c + approach + self.tune * (_DESIGN_WETBULB_C - waters.wetbulb_c)
 
-    def _beside_chillers_c(self, waters: Waters) -> float | None:
-        """Returns what the exchanger is expected to deliver beside compressors, whose lift may forbid colder condenser water."""
-        predicted = self.predicted_c(waters)
-        if predicted is None or waters.lift_floor_c is None:
-            return predicted
-        return max(predicted, waters.lift_floor_c + _EXCHANGER_APPROACH_K)
-
     def begin(self, now_s: float, waters: Waters) -> None:
         """Starts in the state that the prediction asks for, as after hours of the same weather."""
         if not self._exists:
@@ -109,7 +98,7 @@ class EconomiserSequence:
             self._enter(EconomiserState.PARTIAL, now_s)
 
     def _useful(self, waters: Waters) -> bool:
-        expected = self._beside_chillers_c(waters)
+        expected = self.predicted_c(waters)
         return expected is not None and waters.chwr_c is not None and waters.chwr_c > expected + _BENEFIT_ON_K
 
     def _enough_alone(self, waters: Waters) -> bool:
@@ -131,8 +120,7 @@ class EconomiserSequence:
         harm = self._harm.for_at_least(_NO_BENEFIT_S, gain_k is not None and gain_k < -_HARM_K, now_s)
         no_benefit = self._no_benefit.for_at_least(_NO_BENEFIT_S, gain_k is not None and gain_k < _BENEFIT_OFF_K, now_s)
         if (held and no_benefit) or harm:
-            if self._beside_chillers_c(waters) == self.predicted_c(waters):
-                self._learn(now_s)
+            self._learn(now_s)
             self._enter(EconomiserState.OFF, now_s)
 
     def _full(self, now_s: float, elapsed_s: float, waters: Waters) -> None:

@@ -116,16 +116,7 @@ class PlantSequences:
             downstream_c=downstream_c,
             flow_share=None if flow_kgs is None else flow_kgs / self.plant.chw_flow_kgs,
             wetbulb_c=seen.get("weather.oa_wetbulb_c"),
-            lift_floor_c=self._lift_floor_c(setpoints, seen),
         )
-
-    def _lift_floor_c(self, setpoints: Setpoints, seen: Mapping[str, float]) -> float | None:
-        """Returns the coldest water leaving the towers that running compressors stand: their minimum lift less the condensers' range."""
-        if not self._lift_min_k:
-            return None
-        hot_c, cold_c = seen.get(self._signal("cwr_temp_c")), seen.get(self._signal("cws_temp_c"))
-        range_k = _DESIGN_RANGE_K if hot_c is None or cold_c is None else max(hot_c - cold_c, 0.0)
-        return setpoints.chws_c + self._lift_min_k + LIFT_MARGIN_K - range_k
 
     def _duty(self, setpoints: Setpoints, waters: Waters, lift_k: float | None, seen: Mapping[str, float]) -> Duty:
         return Duty(

@@ -241,12 +241,6 @@ def test_an_exchanger_that_warms_the_water_leaves_the_line_at_once(loaded: Loade
     assert bench.state("wse.economiser_state") == EconomiserState.OFF
 
 
-def test_no_economiser_beside_compressors_that_need_warmer_condenser_water(loaded: LoadedSite) -> None:
-    seen = sensors(2000.0, wetbulb_c=4.0)  # return at 14.8; lift wants 10 + 8 + 1 - 5 = 14 and the exchanger 2 K more
-    bench = Bench(loaded, seen)
-    assert bench.state("wse.economiser_state") == EconomiserState.OFF
-
-
 def test_a_cold_start_in_winter_finds_free_cooling_at_work(loaded: LoadedSite) -> None:
     bench = Bench(loaded, sensors(3300.0, wetbulb_c=-5.0))
     assert bench.state("wse.economiser_state") == EconomiserState.FULL
