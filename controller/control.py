@@ -11,6 +11,8 @@ from typing import Any
 
 Handler = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 _LIMIT_BYTES = 1 << 20
+_CONNECTIONS_MOST = 16  # at once: whoever opens more must not take the daemon's descriptors
+_PATIENCE_WALL_S = 5.0  # from connecting to the whole request
 
 
 class ControlError(Exception):
@@ -29,19 +31,20 @@ async def serve(path: Path, handle: Handler) -> asyncio.Server:
     else:
         raise ControlError(f"{path}: another daemon answers here; stop it first")
 
+    open_now = 0
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now
+        open_now += 1
         try:
-            line = await reader.readline()
-            try:
-                request = json.loads(line)
-                reply = await handle(request) if isinstance(request, dict) else {"error": "a request is a JSON object"}
-            except ValueError as error:
-                reply = {"error": f"not JSON: {error}"}
-            writer.write(json.dumps(reply).encode() + b"\n")
-            await writer.drain()
-        except (ConnectionError, asyncio.LimitOverrunError):
+            if open_now <= _CONNECTIONS_MOST:
+                writer.write(json.dumps(await _reply(reader, handle)).encode() + b"\n")
+                async with asyncio.timeout(_PATIENCE_WALL_S):
+                    await writer.drain()
+        except (ConnectionError, TimeoutError):
             pass
         finally:
+            open_now -= 1
             writer.close()
 
     umask = os.umask(0o117)
@@ -49,6 +52,16 @@ async def serve(path: Path, handle: Handler) -> asyncio.Server:
         return await asyncio.start_unix_server(answer, path, limit=_LIMIT_BYTES)
     finally:
         os.umask(umask)
+
+
+async def _reply(reader: asyncio.StreamReader, handle: Handler) -> Mapping[str, Any]:
+    """Reads one request and returns its answer. Raises TimeoutError or ConnectionError where none comes."""
+    try:
+        async with asyncio.timeout(_PATIENCE_WALL_S):
+            request = json.loads(await reader.readline())
+    except ValueError as error:  # no JSON, no text, or a line without end
+        return {"error": f"not JSON: {error}"}
+    return await handle(request) if isinstance(request, dict) else {"error": "a request is a JSON object"}
 
 
 def _clear(path: Path) -> None:

@@ -12,12 +12,14 @@ from typing import Any
 import structlog
 
 from controller import version
+from controller.boundary.desk import Desk
 from controller.clock import Clock, PointClock, WallClock
 from controller.control import serve
 from controller.cycle import Cycle, Done
 from controller.encode import plain
 from controller.engine import Engine
 from controller.explain import explanation, told_reserves
+from controller.forecast.heard import Heard
 from controller.hold import holdings
 from controller.journal import Entry, Event, Journal, JournalError
 from controller.lifetime import registers
@@ -30,6 +32,7 @@ from controller.rollout.rollback import ALL, LAST_GOOD, RollbackError, Rollbacks
 from controller.rollout.versions import Start, VersionError, Versions
 from controller.stages import Stages, fresh_memory, stages_of
 from controller.watch import changes
+from plant_models.site.forecast import boundary_socket
 from plant_models.site.limits import limits_of
 from plant_models.site.load import LoadedSite
 from safety.finite import finite
@@ -82,6 +85,8 @@ class Daemon:
     def __post_init__(self) -> None:
         """Puts the drills on the engine; the first one is due a period after this start."""
         self.drills = Drills(self.engine, self.journal.note, self.engine.clock.now_s())
+        self.heard = Heard(self.loaded.site)
+        self.engine.outlook = self.heard.outlook
         self._stop = asyncio.Event()
         self.rollbacks.again = self._start_again
 
@@ -93,7 +98,7 @@ class Daemon:
         stop = self._stop
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        server = await serve(self.loaded.site.persistence.socket, self.answer)
+        servers = [await serve(self.loaded.site.persistence.socket, self.answer), *await self._open_boundary()]
         reason = "asked to stop"
         try:
             async with asyncio.TaskGroup() as group:
@@ -105,7 +110,8 @@ class Daemon:
             log.error("journal_lost", says=reason)
         finally:
             self.notifier.stopping()
-            server.close()
+            for server in servers:
+                server.close()
             await self.engine.hand_back()
             await self.optimiser.stop()
             await self.engine.plant.close()
@@ -114,6 +120,15 @@ class Daemon:
             return False
         await self.journal.note(self._event("handed_back", "daemon", reason, ""))
         return True
+
+    async def _open_boundary(self) -> list[asyncio.Server]:
+        """Opens the socket of the boundary's process; where it cannot be opened the plant is run without one."""
+        desk = Desk(self.loaded, self.engine, self.heard, lambda: self.last)
+        try:
+            return [await serve(boundary_socket(self.loaded.site), desk.answer)]
+        except OSError as error:
+            log.error("boundary_closed", says=str(error))
+            return []
 
     def _start_again(self) -> None:
         self.again = True
@@ -151,6 +166,9 @@ class Daemon:
                 "mode_changed", at_s=decision.measured.taken_at_s, before=before.mode.name, after=after.mode.name, cause=after.cause, says=decision.says
             )
         await self._note_findings(done)
+        for over in self.heard.ended(decision.measured.taken_at_s):
+            log.info("forecast_override_over", signal=over.signal)
+            await self.journal.note(self._event("forecast_override_over", "daemon", over.says, over.signal))
         await self.drills.after_cycle(done)
         await self.rollbacks.after_cycle(done)
         if decision.measured.faults and self.cycles == 1:
@@ -177,8 +195,8 @@ class Daemon:
             return self.status()
         if do == "explain":
             return explanation(self.last.record) if self.last else {"error": "no cycle was recorded yet in this run"}
-        if do not in ("release", "engage", "stage", "drill", "rollback", "maintenance"):
-            return {"error": f"do={do!r}: must be status, explain, release, engage, stage, drill, rollback or maintenance"}
+        if do not in ("release", "engage", "stage", "drill", "rollback", "maintenance", "forecast"):
+            return {"error": f"do={do!r}: must be status, explain, release, engage, stage, drill, rollback, maintenance or forecast"}
         reason, who = str(request.get("reason", "")).strip(), str(request.get("who", "")) or "operator"
         if not reason:
             return {"error": f"{do}: a reason is needed"}
@@ -193,6 +211,8 @@ class Daemon:
             return await self._change_stage(str(request.get("stage", "")), who, reason)
         if do == "maintenance":
             return await self._maintain(request, who, reason)
+        if do == "forecast":
+            return await self._override_forecast(request, who, reason)
         self.engine.order(Orders(release=do == "release", engage=do == "engage", who=who, reason=reason))
         await self.journal.note(self._event(do, who, reason, ""))
         log.warning("released" if do == "release" else "engaged", who=who, reason=reason)
@@ -212,6 +232,17 @@ class Daemon:
         await self.journal.note(self._event("maintenance", who, reason, f"{equipment} {hours:g} h"))
         log.warning("maintenance_begun" if begun else "maintenance_over", equipment=equipment, hours=hours, who=who, reason=reason)
         return {"done": "maintenance", "equipment": equipment, "ends_s": ends_s, "says": "from the next cycle on"}
+
+    async def _override_forecast(self, request: Mapping[str, Any], who: str, reason: str) -> Mapping[str, Any]:
+        """Takes an operator's forecast of a signal, or ends it where no value is given."""
+        begins = request.get("value") is not None
+        signal = str(request.get("signal", ""))
+        reply = self.heard.override(request, who, reason, self.engine.clock.now_s()) if begins else self.heard.clear(signal)
+        if "error" not in reply:
+            value = f"{signal} {request['value']:g} until {reply['until_s']:.0f}" if begins else signal
+            await self.journal.note(self._event("forecast_override" if begins else "forecast_override_over", who, reason, value))
+            log.warning("forecast_overridden" if begins else "forecast_override_over", signal=signal, who=who, reason=reason)
+        return reply
 
     async def _roll_back(self, request: Mapping[str, Any], who: str, reason: str) -> Mapping[str, Any]:
         named = [str(name) for name in request.get("parts", ())]
@@ -260,6 +291,7 @@ class Daemon:
             "registers": registers(self.engine.limits, memory.wear, memory.rates),
             "drill": {"going_on": self.drills.now is not None, "last": plain(self.drills.last)},
             "optimiser_ready": self.optimiser.ready,
+            "forecasts": self.heard.told(self.engine.clock.now_s(), self.last.record.decision.measured.values if self.last else {}),
         }
 
     def _event(self, what: str, who: str, reason: str, value: str) -> Event:
@@ -311,6 +343,8 @@ async def start(loaded: LoadedSite, asked: Stage | None, begin: Start, versions:
     await resume(rollbacks, journal)
     daemon = Daemon(loaded, stages, journal, engine, optimiser, rollbacks)
     engine.on_cycle = daemon.recorded
+    if last:
+        daemon.heard.resume(last.record.given.outlook)
     drilled = await journal.last_event("drill")
     daemon.drills.last_s, engine.alarm = drilled.at_s if drilled else clock.now_s(), failed(drilled)
     log.info("started", site=loaded.site.site.name, stage=stage.name, run=run, mode=memory.mode.mode.name, cause=memory.mode.cause)

@@ -21,7 +21,7 @@ ROOMS: Mapping[str, frozenset[str]] = {
 }
 # A decision depends on its arguments only, so that it can be replayed: nothing that reads a clock, a file, the network, the environment or chance.
 UNREPEATABLE = frozenset({"asyncio", "datetime", "io", "logging", "os", "pathlib", "random", "secrets", "socket", "subprocess", "threading", "time", "uuid"})
-HEAVY = ("casadi", "do_mpc", "plant_models.simulator", "plant_models.components", "hil")
+HEAVY = ("casadi", "do_mpc", "plant_models.simulator", "plant_models.components", "hil", "httpx", "fastapi", "uvicorn", "aiomqtt")
 MACHINE_MAPS = ("plant_models.simulator", "plant_models.components", "hil")
 
 Graph = Mapping[str, tuple["Arrow", ...]]
@@ -159,7 +159,7 @@ def borrowed_model(graph: Graph) -> list[str]:
 def undeclared(graph: Graph) -> list[str]:
     """Returns the third-party imports that pyproject.toml does not declare, and so no lock holds on purpose."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["train"] + project["optional-dependencies"]["parquet"]
+    lines = project["dependencies"] + [line for extra in ("train", "parquet", "boundary") for line in project["optional-dependencies"][extra]]
     declared = {line.split(">")[0].split("=")[0].split("<")[0].strip().lower().replace("-", "_") for line in lines}
     known = declared | set(ROOMS) | sys.stdlib_module_names
     return [str(arrow) for arrows in graph.values() for arrow in arrows if arrow.imported.split(".")[0] not in known]

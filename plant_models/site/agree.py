@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from plant_models.site.address import ModbusAddress
 from plant_models.site.agree_liquid import liquid_problems
+from plant_models.site.forecast import forecast_problems
 from plant_models.site.links import device_problems, place_allowed
 from plant_models.site.opcua import joint_opcua_problems, opcua_problems
 from plant_models.site.problems import Problem, shown
@@ -54,7 +55,7 @@ def site_problems(draft: Draft) -> list[Problem]:
     if not refused & {"site"}:
         found += _time_zone(site.site.time_zone)
     found += [*opcua_problems(site), *device_problems(site.device, site.directory)]
-    return [*found, *_bacnet(site), *_ordered(site), *_names(site), *_plants(draft), *liquid_problems(draft), *_setpoints(draft)]
+    return [*found, *_bacnet(site), *_ordered(site), *_names(site), *_plants(draft), *liquid_problems(draft), *_setpoints(draft), *forecast_problems(draft)]
 
 
 def _bacnet(site: Site) -> Iterator[Problem]:

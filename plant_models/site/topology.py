@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from plant_models.site.forecast import Boundary, ForecastSource
 from plant_models.site.keys import Celsius, Name, NonNegative, Positive
 from plant_models.site.links import Serial, Tls
 from plant_models.site.liquid import Cdu, DryCooler, FacilityLoop, LiquidCooling, TrimChiller
@@ -334,6 +335,8 @@ class Site:
     gate: Mapping[str, Gate] = field(default_factory=dict)  # by signal
     balance: Balance = field(default_factory=Balance)
     optimiser: Optimiser = field(default_factory=Optimiser)
+    forecast: Mapping[Name, ForecastSource] = field(default_factory=dict)
+    boundary: Boundary = field(default_factory=Boundary)
     device: Mapping[Name, Device] = field(default_factory=dict)
     plant: tuple[Plant, ...] = ()
     hall: tuple[Hall, ...] = ()
