@@ -123,14 +123,14 @@ def main(arguments: list[str] | None = None) -> int:
             except PolicyError as error:
                 _say(f"cell {number} failed: {error}")
                 return 1
-            _keep(cached, json.dumps(entry))
+            keep(cached, json.dumps(entry))
         done.append(json.loads(cached.read_text()))
-        _keep(given.out, json.dumps(result_of(done, given), indent=1) + "\n")
+        keep(given.out, json.dumps(result_of(done, given), indent=1) + "\n")
         _say(f"cell {number} of {len(chosen)} done; {given.out} holds {len(done)}")
     return 0
 
 
-def _keep(path: Path, text: str) -> None:
+def keep(path: Path, text: str) -> None:
     """Writes a file whole or not at all: the run may be interrupted at any moment."""
     part = path.with_name(f"{path.name}.part")
     part.write_text(text)
@@ -140,7 +140,7 @@ def _keep(path: Path, text: str) -> None:
 def result_of(entries: Sequence[Mapping[str, Any]], given: argparse.Namespace) -> dict[str, Any]:
     """Returns energy.json of the cells so far."""
     command = f"make bench-energy CELLS={given.cells} SEED={given.seed} OUT={given.out}"
-    return {"revision": _revision(), "seed": given.seed, "command": command, "cells": list(entries), "summary": summary(entries)}
+    return {"revision": revision(), "seed": given.seed, "command": command, "cells": list(entries), "summary": summary(entries)}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -169,7 +169,8 @@ def _count(text: str) -> str:
     return text
 
 
-def _revision() -> str:
+def revision() -> str:
+    """Returns the commit that is checked out, "unknown" outside of a repository."""
     found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CONFIGS.parent, capture_output=True, text=True, check=False)
     return found.stdout.strip() or "unknown"
 

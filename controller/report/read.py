@@ -31,6 +31,8 @@ class Moment:
     written: Mapping[str, float]
     interventions: tuple[Intervention, ...]
     outcomes: Mapping[str, Outcome]
+    it_base_kw: float | None = None
+    """IT power that the present work would draw at one inlet temperature, as estimated; None where the estimate is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def _at(value: Any, *keys: str) -> Any:
 
 def _moment(entry: Entry) -> Moment:
     given, decision = entry.record.given, entry.record.decision
+    loads = [s for s in decision.estimate.loads_kw if s.endswith(".it_base_kw")]
     return Moment(
         at_s=given.snapshot.taken_at_s,
         stage=given.stage.name,
@@ -98,6 +101,7 @@ def _moment(entry: Entry) -> Moment:
         written=decision.command.writes,
         interventions=decision.verdict.interventions,
         outcomes=entry.receipt.outcomes if entry.receipt else {},
+        it_base_kw=sum(decision.estimate.loads_kw[s] for s in loads) if decision.estimate.valid and loads else None,
     )
 
 

@@ -57,8 +57,8 @@ class Bas:
         self._tcs = tuple(TcsSequences(site, hall) for hall in site.hall if hall.liquid)
         self._loops = tuple(LoopSequences(site, i) for i in range(len(site.facility_loop)))
         self._stations = {name: _station(site, name) for name in _setpoints_of(site)}
-        for name, value in self._manner.own.items():
-            self._stations[name].own = value
+        self._own = {name: station.own for name, station in self._stations.items()}
+        self.adopt(self._manner)
         if not self._manner.economiser:
             for plant in self._plants:
                 plant.leave_out_economiser()
@@ -71,6 +71,15 @@ class Bas:
         self.clock_off_s = 0.0
         """How far the clock that is served is wrong [s], for a scenario; the BAS itself runs on."""
         self._status: dict[str, float] | None = None
+
+    def adopt(self, manner: Manner) -> None:
+        """Takes over a manner's own setpoints and condenser side; what is in use moves there at the setpoints' rates. Raises KeyError for an unknown one."""
+        unknown = manner.own.keys() - self._stations.keys()
+        if unknown:
+            raise KeyError(f"no such setpoint: {', '.join(sorted(unknown))}")
+        self._manner = manner
+        for name, station in self._stations.items():
+            station.own = manner.own.get(name, self._own[name])
 
     @property
     def signals(self) -> frozenset[str]:
