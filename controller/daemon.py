@@ -28,6 +28,7 @@ from controller.optimise.worker import OptimiserWorker
 from controller.plant import HEARTBEAT_SIGNAL, HEARTBEAT_WRAPS, Plant, connect_buses
 from controller.record import CycleMemory, Orders, RunHeader
 from controller.rollout.drills import Drills, failed
+from controller.rollout.experiments import SwitchbackError, Switchbacks, design_from
 from controller.rollout.rollback import ALL, LAST_GOOD, RollbackError, Rollbacks, known_good, resume, stage_for
 from controller.rollout.versions import Start, VersionError, Versions
 from controller.stages import Stages, fresh_memory, stages_of
@@ -45,6 +46,9 @@ log = structlog.get_logger()
 CANCEL_AGAIN_WALL_S = 0.2
 MAINTENANCE_MOST_H = 168.0  # a week: what takes longer is a change of the site's description
 STAGES_BUILT = (Stage.MONITOR, Stage.SHADOW, Stage.AUTO)
+
+ORDERS = ("release", "engage", "stage", "drill", "rollback", "maintenance", "forecast", "switchback")
+"""What the control socket takes beside questions; each needs a reason and is journalled."""
 
 
 class StageError(Exception):
@@ -87,6 +91,7 @@ class Daemon:
         self.drills = Drills(self.engine, self.journal.note, self.engine.clock.now_s())
         self.heard = Heard(self.loaded.site)
         self.engine.outlook = self.heard.outlook
+        self.switchbacks = Switchbacks(self.engine, self.journal.note, self.loaded.site.persistence.directory)
         self._stop = asyncio.Event()
         self.rollbacks.again = self._start_again
 
@@ -170,6 +175,7 @@ class Daemon:
             log.info("forecast_override_over", signal=over.signal)
             await self.journal.note(self._event("forecast_override_over", "daemon", over.says, over.signal))
         await self.drills.after_cycle(done)
+        await self.switchbacks.after_cycle(done)
         await self.rollbacks.after_cycle(done)
         if decision.measured.faults and self.cycles == 1:
             log.warning("readings_refused", count=len(decision.measured.faults), first=[f.says for f in decision.measured.faults[:5]])
@@ -195,8 +201,8 @@ class Daemon:
             return self.status()
         if do == "explain":
             return explanation(self.last.record) if self.last else {"error": "no cycle was recorded yet in this run"}
-        if do not in ("release", "engage", "stage", "drill", "rollback", "maintenance", "forecast"):
-            return {"error": f"do={do!r}: must be status, explain, release, engage, stage, drill, rollback, maintenance or forecast"}
+        if do not in ORDERS:
+            return {"error": f"do={do!r}: must be status, explain, {', '.join(ORDERS[:-1])} or {ORDERS[-1]}"}
         reason, who = str(request.get("reason", "")).strip(), str(request.get("who", "")) or "operator"
         if not reason:
             return {"error": f"{do}: a reason is needed"}
@@ -205,6 +211,8 @@ class Daemon:
             return {"error": f"drill: {refused}"} if refused else {"done": do, "says": "the drill begins with the next cycle; its result is in the journal"}
         if do == "rollback":
             return await self._roll_back(request, who, reason)
+        if do == "switchback":
+            return await self._switch_back(request, who, reason)
         if do == "engage":
             self.rollbacks.engaged()
         if do == "stage":
@@ -243,6 +251,16 @@ class Daemon:
             await self.journal.note(self._event("forecast_override" if begins else "forecast_override_over", who, reason, value))
             log.warning("forecast_overridden" if begins else "forecast_override_over", signal=signal, who=who, reason=reason)
         return reply
+
+    async def _switch_back(self, request: Mapping[str, Any], who: str, reason: str) -> Mapping[str, Any]:
+        try:
+            if request.get("what") == "stop":
+                await self.switchbacks.stop(who, reason)
+                return {"done": "switchback", "says": "the experiment is over; its seed and days are in the journal"}
+            sealed = await self.switchbacks.begin(design_from(request), who, reason)
+        except (SwitchbackError, ValueError) as error:
+            return {"error": f"switchback: {error}"}
+        return {"done": "switchback", "seal": sealed, "says": f"the experiment is sealed: {sealed}"}
 
     async def _roll_back(self, request: Mapping[str, Any], who: str, reason: str) -> Mapping[str, Any]:
         named = [str(name) for name in request.get("parts", ())]
@@ -290,6 +308,7 @@ class Daemon:
             "reserves": told_reserves(self.last.record.decision.reserves) if self.last else {},
             "registers": registers(self.engine.limits, memory.wear, memory.rates),
             "drill": {"going_on": self.drills.now is not None, "last": plain(self.drills.last)},
+            "switchback": self.switchbacks.status(),
             "optimiser_ready": self.optimiser.ready,
             "forecasts": self.heard.told(self.engine.clock.now_s(), self.last.record.decision.measured.values if self.last else {}),
         }

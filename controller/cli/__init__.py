@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from controller.cli import operate, prove, rollout, study, survey
+from controller.cli import experiments, operate, prove, rollout, study, survey
 from controller.version import VERSION
 
 
@@ -18,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     operate.add_commands(commands)
     rollout.add_commands(commands)
     prove.add_commands(commands)
+    experiments.add_commands(commands)
     study.add_commands(commands)
     survey.add_commands(commands)
     return top

@@ -135,7 +135,8 @@ def _run(asked: argparse.Namespace) -> int:
         return 2
 
 
-def _ask(asked: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any] | None:
+def ask_daemon(asked: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any] | None:
+    """Sends one request to the running daemon; returns its answer, or None after saying why there is none."""
     from controller.control import ControlError, ask
 
     try:
@@ -146,7 +147,7 @@ def _ask(asked: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any] |
 
 
 def _status(asked: argparse.Namespace) -> int:
-    answer = _ask(asked, {"do": "status"})
+    answer = ask_daemon(asked, {"do": "status"})
     if answer is None:
         return 1
     if asked.json:
@@ -174,7 +175,7 @@ def _status(asked: argparse.Namespace) -> int:
 def _explain(asked: argparse.Namespace) -> int:
     from controller.explain import as_text
 
-    answer = _ask(asked, {"do": "explain"})
+    answer = ask_daemon(asked, {"do": "explain"})
     if answer is None:
         return 1
     print(json.dumps(answer, indent=1) if asked.json else as_text(answer))
@@ -184,7 +185,7 @@ def _explain(asked: argparse.Namespace) -> int:
 def _order(asked: argparse.Namespace) -> int:
     request = {"do": asked.command, "reason": asked.reason, "who": getpass.getuser()}
     more = {name: getattr(asked, name) for name in _MORE_OF_ORDER.get(asked.command, ())}
-    answer = _ask(asked, {**request, **more})
+    answer = ask_daemon(asked, {**request, **more})
     if answer is None:
         return 1
     print(answer.get("says") or f"stage {answer['before']} -> {answer['after']}")

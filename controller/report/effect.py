@@ -99,7 +99,7 @@ def effect(hours: Hours, look: int = 1, looks: int = 1, headline: bool = True, s
     saving = -change_kw / base_kw
     error = float(_error(outcome.inverse, outcome.scores[None], cooling.scores[None], saving, base_kw)[0])
     widest = critical_values(looks, alpha)[look - 1] * _quantile(outcome, cooling, seed, alpha) / critical_values(1, alpha)[0] * error
-    residual = _daily_residuals(hours, terms, cooling, number)
+    noise_pct, autocorrelation = _spread(_daily_residuals(hours.cooling_kw - terms @ cooling.coefficients, number), base_kw)
     return Effect(
         saving_pct=100.0 * saving,
         low_pct=100.0 * (saving - widest),
@@ -108,9 +108,31 @@ def effect(hours: Hours, look: int = 1, looks: int = 1, headline: bool = True, s
         kw=-change_kw,
         base_kw=base_kw,
         days=hours.days,
-        noise_pct=100.0 * float(residual.std(ddof=min(_DAY_TERMS, hours.days - 2))) / base_kw,
-        autocorrelation=max(0.0, min(0.95, float(np.corrcoef(residual[:-1], residual[1:])[0, 1]))),
+        noise_pct=noise_pct,
+        autocorrelation=autocorrelation,
     )
+
+
+def scatter(hours: Hours) -> tuple[float, float] | None:
+    """Returns what load, weather and hour leave unexplained of the daily mean of cooling power [%], and its autocorrelation from a day to the next.
+
+    None where days are too few. Arms are not told apart: this is for the time before an experiment.
+    """
+    if hours.days < DAYS_LEAST:
+        return None
+    _, number = np.unique(hours.day, return_inverse=True)
+    terms = _terms(hours)[:, [0, *range(2, 9)]]
+    residual = _daily_residuals(hours.cooling_kw - terms @ (np.linalg.pinv(terms) @ hours.cooling_kw), number)
+    return _spread(residual, float(hours.cooling_kw.mean()))
+
+
+def _spread(residual: Array, base_kw: float) -> tuple[float, float]:
+    deviation = float(np.sqrt((residual**2).sum() / (len(residual) - min(_DAY_TERMS, len(residual) - 2))))
+    return 100.0 * deviation / base_kw, max(0.0, min(0.95, float(np.corrcoef(residual[:-1], residual[1:])[0, 1])))
+
+
+def _daily_residuals(residual: Array, number: NDArray[np.intp]) -> Array:
+    return np.array([residual[number == d].mean() for d in range(number.max() + 1)])
 
 
 def _terms(hours: Hours) -> Array:
@@ -150,8 +172,3 @@ def _quantile(outcome: _Fit, cooling: _Fit, seed: int, alpha: float) -> float:
     error = _error(outcome.inverse, scores[id(outcome)], scores[id(cooling)], saving, base_kw)
     truth = -outcome.coefficients[1] / cooling.coefficients[0]
     return max(float(np.quantile(np.abs(saving - truth) / error, 1.0 - alpha)), critical_values(1, alpha)[0])
-
-
-def _daily_residuals(hours: Hours, terms: Array, cooling: _Fit, number: NDArray[np.intp]) -> Array:
-    residual = hours.cooling_kw - terms @ cooling.coefficients
-    return np.array([residual[number == d].mean() for d in range(hours.days)])

@@ -55,14 +55,13 @@ def found_in(history: History) -> Outcome | None:
         return None
     told = json.loads(ended.value)
     design = design_of(told)
-    begun = next((json.loads(e.value) for e in reversed(history.events) if e.what == "switchback_begun" and e.at_s < ended.at_s), {})
+    begun: dict[str, Any] = next((json.loads(e.value) for e in reversed(history.events) if e.what == "switchback_begun" and e.at_s < ended.at_s), {})
     return evaluate(history, design, begun.get("seal") == seal(design) == told.get("seal"))
 
 
 def evaluate(history: History, design: Design, sealed: bool) -> Outcome:
     """Estimates the effect from whole blocks only, so that each weekday counts on both arms equally often."""
-    schedule = arms(design)
-    rows, excluded, fallback_minutes = _rows(history, design, schedule)
+    rows, excluded, fallback_minutes = _rows(history, design)
     done = blocks_complete(design, int(max((row["day"] for row in rows), default=-1)) + 1)
     kept = [row for row in rows if row["day"] < done * design.block_days]
     hours = _hours(kept)
@@ -73,28 +72,36 @@ def evaluate(history: History, design: Design, sealed: bool) -> Outcome:
     )
 
 
-def _rows(history: History, design: Design, schedule: Sequence[Arm]) -> tuple[list[dict[str, Any]], dict[str, int], float]:
+def hours_recorded(history: History) -> Hours | None:
+    """Returns every metered hour of a journal, none of them the controller's: what a site looks like before an experiment."""
+    rows, _, _ = _rows(history, None)
+    return _hours(rows)
+
+
+def _rows(history: History, design: Design | None) -> tuple[list[dict[str, Any]], dict[str, int], float]:
     """Returns mean hours with their arm, what was left out and why [hours], and minutes of the controller's arm under another's control."""
     zone = zone_of(history)
+    schedule = arms(design) if design else ()
+    first = design.first_day if design else datetime.fromtimestamp(history.moments[0].at_s, zone).date()
     buckets: dict[tuple[int, int], list[Moment]] = {}
     fallback_cycles = 0
     for moment in history.moments:
         at = datetime.fromtimestamp(moment.at_s, zone)
-        day = (at.date() - design.first_day).days
-        if 0 <= day < len(schedule):
+        day = (at.date() - first).days
+        if design is None or 0 <= day < len(schedule):
             buckets.setdefault((day, at.hour), []).append(moment)
-            fallback_cycles += schedule[day] is Arm.CONTROLLER and moment.mode == "RELEASE"
+            fallback_cycles += bool(design) and schedule[day] is Arm.CONTROLLER and moment.mode == "RELEASE"
     excluded = {"carry-over": 0, "not metered": 0}
     rows = []
     for (day, hour), moments in sorted(buckets.items()):
-        if day and schedule[day] is not schedule[day - 1] and hour < design.carry_over_h:
+        if design and day and schedule[day] is not schedule[day - 1] and hour < design.carry_over_h:
             excluded["carry-over"] += 1
             continue
         row = _mean(moments)
         if row is None:
             excluded["not metered"] += 1
             continue
-        rows.append({"day": float(day), "hour": float(hour), "controller": schedule[day] is Arm.CONTROLLER, **row})
+        rows.append({"day": float(day), "hour": float(hour), "controller": bool(design) and schedule[day] is Arm.CONTROLLER, **row})
     return rows, excluded, fallback_cycles * history.cycle_s / 60.0
 
 
@@ -141,5 +148,3 @@ def _says(blocks: int, headline: Effect | None, covered: Mapping[str, float]) ->
     word = "saves" if headline.saving_pct > 0 else "uses more:"
     narrow = "; but one arm saw too little of the range of wet bulb" if min(covered.values(), default=0.0) < _COVERED else ""
     return f"the controller {word} {abs(headline.saving_pct):.1f} % of cooling energy ({headline.low_pct:.1f} to {headline.high_pct:.1f} %){narrow}"
-
-

@@ -1,9 +1,10 @@
-"""Runs a switchback experiment on a daemon's engine: on the legacy arm's days a condition gives the plant to the BAS; what follows is the mode table's doing."""
+"""Runs a switchback experiment on a daemon's engine: on the BAS's days a condition gives it the plant; what follows is the mode table's doing."""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -17,7 +18,7 @@ from controller.cycle import Done
 from controller.engine import Engine
 from controller.journal import Event
 from controller.rollout.switchback import Arm, Design, arm_on, last_day, seal
-from safety.modes import WRITES, Condition, Stage, experiment_refused
+from safety.modes import Condition, Stage, experiment_refused
 
 log = structlog.get_logger()
 
@@ -78,8 +79,6 @@ class Switchbacks:
             return f"stage {self.engine.stage.name.lower()}: an experiment compares the whole daemon with the BAS, so the stage must be auto"
         if design.first_day <= self.day(self.engine.clock.now_s()):
             return f"first day {design.first_day.isoformat()}: must lie ahead, so that nobody chooses it by the weather"
-        if not WRITES[self.engine.stage].drills:
-            return f"stage {self.engine.stage.name.lower()} may not hand the plant over on purpose"
         return experiment_refused(self.engine.stage, frozenset(self.engine.standing))
 
     async def stop(self, who: str, reason: str) -> None:
@@ -142,3 +141,25 @@ def design_of(told: Mapping[str, Any]) -> Design:
     """Returns the design that an ended experiment's event, or the daemon's own file, tells. Raises ValueError, TypeError or KeyError with what is wrong."""
     plain = {key: value for key, value in told.items() if key != "seal"}
     return Design(**{**plain, "first_day": date.fromisoformat(str(plain["first_day"]))})
+
+
+def design_from(request: Mapping[str, Any]) -> Design:
+    """Returns the design that an operator asked for, with a seed that nobody chose where none is given. Raises ValueError with every problem."""
+    numbers = {"blocks_most": int, "period_days": int, "carry_over_h": float, "detect_pct": float, "seed": int}
+    asked: dict[str, Any] = {}
+    problems = []
+    for name, kind in numbers.items():
+        value = request.get(name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or (kind is int and value != int(value)):
+            problems.append(f"{name} {value!r}: a number" + (" without a fraction" if kind is int else ""))
+        else:
+            asked[name] = kind(value)
+    try:
+        asked["first_day"] = date.fromisoformat(str(request.get("first_day", "")))
+    except ValueError:
+        problems.append(f"first day {request.get('first_day')!r}: a day as 2026-03-01")
+    if problems:
+        raise ValueError("\n".join(problems))
+    return Design(**{"seed": secrets.randbits(64), **asked})
