@@ -13,7 +13,7 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV_LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
-.PHONY: help setup demo test bench bench-energy mutation fuzz lock clean
+.PHONY: help setup demo test bench bench-energy bench-evidence mutation fuzz lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ fuzz: setup  ## a million proposals before the envelope, checked by an oracle of
 
 bench-energy: setup  ## energy of policies over sites, climates, seasons, loads: CELLS=n|all SEED=s OUT=file
 	@$(BIN)/python -m controller.benchmarks.energy --cells $(or $(CELLS),8) --seed $(or $(SEED),0) --out $(or $(OUT),energy.json) --weather-dir $(or $(WEATHER),../shared/data/weather)
+
+bench-evidence: setup  ## switchback experiments with known truth: SEED=s SEEDS=n DAYS=n EXPERIMENTS=n SWITCHED=n OUT=file
+	@$(BIN)/python -m controller.benchmarks.evidence --seed $(or $(SEED),0) --seeds $(or $(SEEDS),1) --days $(or $(DAYS),28) \
+	  --experiments $(or $(EXPERIMENTS),25) --switched $(or $(SWITCHED),2) --out $(or $(OUT),evidence.json)
 
 lock: setup  ## resolve the dependencies of pyproject.toml again and write both lock files
 	@$(BIN)/uv --version >/dev/null 2>&1 || { echo "make lock: needs uv in $(VENV): $(BIN)/pip install uv" >&2; exit 1; }

@@ -39,6 +39,8 @@ def add_commands(commands: Any) -> None:
     report.add_argument("--out", type=Path, required=True, metavar="FILE")
     report.add_argument("--truth", type=Path, metavar="FILE", help="a bench's true time series, JSON")
     report.add_argument("--backtest", type=Path, metavar="FILE", help="what `coldaisle backtest --json FILE` wrote, to compare with")
+    report.add_argument("--investment", type=float, metavar="COST", help="what the controller costs once, in the site's currency, for payback and return")
+    _json(report)
     report.set_defaults(run=_report, refuses=SiteErrors)
 
 
@@ -152,4 +154,12 @@ def _identify(asked: argparse.Namespace) -> int:
 def _report(asked: argparse.Namespace) -> int:
     from controller.report.write import report_command
 
-    return report_command(asked.journal, asked.out, asked.truth, asked.backtest)
+    if asked.investment is not None and not 0.0 < asked.investment < float("inf"):
+        print(f"coldaisle report: --investment {asked.investment:g}: must be above 0", file=sys.stderr)
+        return 2
+
+    def told(proof: Mapping[str, Any] | None) -> None:
+        if asked.json is not None:
+            _emit(asked.json, proof or {}, "")
+
+    return report_command(asked.journal, asked.out, asked.truth, asked.backtest, asked.investment, told)

@@ -11,13 +11,12 @@ from typing import Any, Final
 import numpy as np
 
 from controller.report.effect import Effect, Hours, effect
+from controller.report.metrics import cooling_kw, quantity_sum
 from controller.report.panels import zone_of
 from controller.report.read import History, Moment
 from controller.rollout.experiments import ENDED, design_of
 from controller.rollout.switchback import Arm, Design, arms, blocks_complete, seal
 
-_COOLING: Final = ("power_kw", "crah_fan_power_kw")
-"""Quantities whose sum over all equipment is the cooling power; the facility's own meter, losses and IT stand apart."""
 _COVERED: Final = 0.8  # evidence 3: each arm covers 80 % of the range of temperature
 
 
@@ -40,12 +39,6 @@ class Outcome:
     def enough(self) -> bool:
         """Returns whether each arm saw enough of the range of wet bulb for the experiment to be stopped."""
         return bool(self.covered) and min(self.covered.values()) >= _COVERED
-
-
-def cooling_kw(measured: Mapping[str, float]) -> float | None:
-    """Returns the measured cooling power [kW], None where no machine's power is known."""
-    values = [value for signal, value in measured.items() if signal.rpartition(".")[2] in _COOLING]
-    return sum(values) if values else None
 
 
 def found_in(history: History) -> Outcome | None:
@@ -110,7 +103,7 @@ def _mean(moments: Sequence[Moment]) -> dict[str, float] | None:
     known = []
     for moment in moments:
         m = moment.measured
-        cooling, metered_kw = cooling_kw(m), _sum(m, "it_load_kw")
+        cooling, metered_kw = cooling_kw(m), quantity_sum(m, "it_load_kw")
         if cooling is not None and metered_kw is not None and "weather.oa_wetbulb_c" in m:
             facility = m.get("site.facility_power_kw", cooling + metered_kw)
             it_kw = metered_kw if moment.it_base_kw is None else moment.it_base_kw
@@ -118,11 +111,6 @@ def _mean(moments: Sequence[Moment]) -> dict[str, float] | None:
     if 2 * len(known) < len(moments):
         return None
     return dict(zip(("cooling_kw", "facility_kw", "it_kw", "wetbulb_c"), np.mean(known, axis=0).tolist(), strict=True))
-
-
-def _sum(values: Mapping[str, float], quantity: str) -> float | None:
-    found = [v for signal, v in values.items() if signal.endswith("." + quantity)]
-    return sum(found) if found else None
 
 
 def _hours(rows: Sequence[Mapping[str, Any]]) -> Hours | None:

@@ -12,6 +12,7 @@ from controller.report import style
 from controller.report.chart import LEFT, RIGHT, Frame, Panel, frame_of, panel_svg, ribbon_svg, thin
 from controller.report.compare import DAEMON, Column, baselines, ours, saving, worse_violations
 from controller.report.panels import inlet_limits, inlet_panel, power_panels, setpoint_panels, weather_panels, zone_of
+from controller.report.proof import experiment_html, metrics_table, proof_of
 from controller.report.read import History, highest, spans
 from controller.report.tables import counts_table, decisions_table, energy_table, events_table, journal_tables, local, number, solver_table
 
@@ -25,6 +26,8 @@ class Evidence:
     history: History | None
     columns: tuple[Column, ...]
     scenario: Mapping[str, Any]
+    investment: float | None = None
+    """What the controller costs once, in the site's currency; None where the reader did not say."""
 
 
 def tile(name: str, value: str, note: str, css: str = "") -> str:
@@ -205,8 +208,16 @@ def page(evidence: Evidence) -> str:
     parts = [
         _heading(evidence),
         f'<div class="tiles">{"".join(tiles)}</div>' if tiles else "",
+        section(
+            "The experiment",
+            "Days of the controller and of the BAS in turns, drawn before the first one.",
+            experiment_html(proof_of(history, evidence.investment)),
+        )
+        if history
+        else "",
         course(evidence),
         numbers(evidence),
+        section("Figures of the field", "From the site's own meters, over every cycle of the journal.", metrics_table(history)) if history else "",
         section("The daemon's own record", "Counted from the journal.", journal_tables(history)) if history else "",
         section("Last decisions", "Newest first; each cycle returns its reason in a sentence.", decisions_table(history, zone)) if history else "",
         section("Events", "What people and the daemon changed outside a cycle.", events_table(history, zone)) if history else "",

@@ -67,6 +67,7 @@ def test_a_whole_report_stands_alone(journal: Path, truth: dict[str, Any], backt
         "Interventions",
         "Who was in charge",
         "Solver",
+        "Figures of the field",
         "The daemon's own record",
         "Last decisions",
         "Events",
