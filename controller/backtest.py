@@ -29,8 +29,9 @@ from controller.policies import POLICIES
 from controller.record import CycleRecord, RunHeader
 from controller.stages import fresh_memory, stages_of
 from plant_models.scores import Scores
+from plant_models.simulator.bas import Manner
 from plant_models.simulator.conditions import Conditions, Prepared, simulate
-from plant_models.simulator.series import Columns, Series
+from plant_models.simulator.series import Columns, CourseRecorder, Series
 from plant_models.site.limits import limits_of
 from plant_models.site.load import load_site
 from safety.modes import WRITES, Mode
@@ -115,6 +116,10 @@ class Task:
     policy: str
     journal: Path | None = None
     series: bool = False
+    course: bool = False
+    """Whether the setpoints in force come with the result, as a ``Course`` under ``course``."""
+    manner: Manner | None = None
+    """How the BAS runs the site, where that was worked out beforehand."""
 
 
 def run_policy(task: Task, progress: Callable[[float], None], environ: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -126,7 +131,7 @@ async def _run_policy(task: Task, progress: Callable[[float], None], environ: Ma
     policy = POLICIES[task.policy]
     site_files = load_site(task.config, environ)
     found = best_constants(site_files, task.conditions, lambda share: progress(_SEARCH_SHARE * share)) if policy.searched else None
-    manner = found.manner if found else policy.manner(site_files.site) if policy.manner else None
+    manner = found.manner if found else policy.manner(site_files.site) if policy.manner else task.manner
     prepared = simulate(site_files, task.conditions, manner=manner)
     loaded, site = prepared.loaded, prepared.site
     limits, stages = limits_of(loaded.site, loaded.points), stages_of(loaded)
@@ -145,9 +150,10 @@ async def _run_policy(task: Task, progress: Callable[[float], None], environ: Ma
     engine.set_stage(policy.stage)
     engine.outlook = partial(published, prepared.tariff, loaded.site)
     scores = Scores(loaded.site, prepared.tariff)
+    recorder = CourseRecorder(site, sorted(loaded.points.setpoints))
     try:
         before = _SEARCH_SHARE if found else 0.0
-        series = await _drive(engine, prepared, scores, tally, lambda share: progress(before + (1.0 - before) * share))
+        series = await _drive(engine, prepared, scores, tally, recorder, lambda share: progress(before + (1.0 - before) * share))
     finally:
         if worker:
             await worker.stop()
@@ -156,10 +162,11 @@ async def _run_policy(task: Task, progress: Callable[[float], None], environ: Ma
     result = {**scores.result(), **tally.result(loaded.site.timing.cycle_s, policy.optimiser)}
     if found:
         result |= {"constants": dict(found.constants), "candidates": found.runs}
+    result |= {"course": recorder.course} if task.course else {}
     return {**result, "series": series} if task.series else result
 
 
-async def _drive(engine: Engine, prepared: Prepared, scores: Scores, tally: Tally, progress: Callable[[float], None]) -> Columns:
+async def _drive(engine: Engine, prepared: Prepared, scores: Scores, tally: Tally, recorder: CourseRecorder, progress: Callable[[float], None]) -> Columns:
     """Runs guard and cycle in plant time on one thread: the guard first, as on a real site, then the cycle where one is due."""
     timing, site = engine.loaded.site.timing, prepared.site
     series: Series | None = None
@@ -169,6 +176,7 @@ async def _drive(engine: Engine, prepared: Prepared, scores: Scores, tally: Tall
         if tally.counting:
             series = series or Series(engine.loaded, site)
             series.observe()
+            recorder.observe()
             scores.observe(site)
         await engine.guard.tick(now_s)
         if now_s >= due_s:
@@ -178,4 +186,5 @@ async def _drive(engine: Engine, prepared: Prepared, scores: Scores, tally: Tall
         now_s += timing.guard_s
         await engine.clock.sleep_until(now_s)
     scores.observe(site)
+    recorder.observe()
     return series.columns if series else {}

@@ -1,80 +1,36 @@
-"""Runs several policies side by side, each in a process of its own, and compares what they used."""
+"""Compares what policies used that ran side by side."""
 
 from __future__ import annotations
 
-import logging
-import multiprocessing
-import os
-import queue
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from multiprocessing.queues import Queue
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from controller.backtest import Task, run_policy
+from controller.bound import with_bound
 from controller.encode import plain
-from controller.log import configure
+from controller.oracle import Budget
+from controller.policies import POLICIES
 from controller.report.compare import Column, saving
+from controller.side_by_side import Told, run_jobs
 from controller.version import VERSION
 from plant_models.simulator.conditions import Conditions
 
 BASELINES: Final = ("fixed", "static", "g36", "mpc")
-Told = Callable[[str, float], None]
 
 
-class PolicyError(Exception):
-    """A policy's run ended with an exception; the message is its traceback."""
-
-
-def run_all(tasks: Sequence[Task], told: Told, processes: int | None = None) -> dict[str, dict[str, Any]]:
+def run_all(tasks: Sequence[Task], told: Told, processes: int | None = None, budget: Budget | None = None) -> dict[str, dict[str, Any]]:
     """Runs every task, as many at once as there are processors, and returns the results by policy in the tasks' order; ``told`` hears policy and share done.
 
-    Raises PolicyError where one fails; the others are stopped.
+    ``budget`` is the oracle's. Raises JobError where one fails; the others are stopped.
     """
-    context = multiprocessing.get_context("spawn")
-    messages: Queue[tuple[str, str, Any]] = context.Queue()
-    waiting = list(tasks)
-    running: dict[str, multiprocessing.context.SpawnProcess] = {}
-    results: dict[str, dict[str, Any]] = {}
-    try:
-        while len(results) < len(tasks):
-            while waiting and len(running) < (processes or os.cpu_count() or 1):
-                task = waiting.pop(0)
-                running[task.policy] = context.Process(target=_run, args=(task, messages), daemon=False)
-                running[task.policy].start()
-            policy, what, value = _next(messages, running)
-            if what == "progress":
-                told(policy, value)
-            elif what == "failed":
-                raise PolicyError(f"policy {policy}:\n{value}")
-            else:
-                results[policy] = value
-                running.pop(policy).join()
-    finally:
-        for process in running.values():
-            process.terminate()
-            process.join()
-    return {task.policy: results[task.policy] for task in tasks}
-
-
-def _next(messages: Queue[tuple[str, str, Any]], running: Mapping[str, multiprocessing.context.SpawnProcess]) -> tuple[str, str, Any]:
-    while True:
-        try:
-            return messages.get(timeout=1.0)
-        except queue.Empty:
-            for policy, process in running.items():
-                if process.exitcode not in (None, 0):
-                    raise PolicyError(f"policy {policy}: its process ended with {process.exitcode}") from None
-
-
-def _run(task: Task, messages: Queue[tuple[str, str, Any]]) -> None:
-    configure("auto", logging.WARNING)
-    try:
-        messages.put((task.policy, "result", run_policy(task, lambda share: messages.put((task.policy, "progress", share)))))
-    except Exception:  # noqa: BLE001  # entry point of a process: whatever went wrong is told to the parent
-        messages.put((task.policy, "failed", traceback.format_exc()))
+    oracle = next((task for task in tasks if POLICIES[task.policy].bound), None)
+    if oracle is None:
+        return run_jobs({task.policy: partial(run_policy, task) for task in tasks}, told, processes)
+    found = with_bound([task for task in tasks if task is not oracle], oracle, budget or Budget(), told, processes)
+    return {task.policy: found[task.policy] for task in tasks}
 
 
 def savings(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -85,14 +41,26 @@ def savings(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, An
 
 
 def outcome(config: Path, conditions: Conditions, policies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Returns what ``backtest --json`` prints: the scenario with everything needed to run it again, the policies, and the savings between them."""
+    """Returns what ``backtest --json`` prints: the scenario with everything needed to run it again, the policies, and the savings between them.
+
+    An oracle that did not converge is None; what it found stands under ``bound`` all the same.
+    """
     scenario = {"config": str(config), **plain(conditions), "version": VERSION}
-    return {"scenario": scenario, "policies": dict(policies), "savings": savings(policies)}
+    entries = {name: {key: value for key, value in each.items() if key != "bound"} for name, each in policies.items()}
+    found: dict[str, Any] = {"scenario": scenario, "policies": entries}
+    for name, each in policies.items():
+        if "bound" in each:
+            found["bound"] = dict(each["bound"])
+            if not each["bound"]["converged"]:
+                found["bound"]["best_found"], found["policies"][name] = entries[name], None
+    return found | {"savings": savings({name: each for name, each in found["policies"].items() if each is not None})}
 
 
 def table(found: Mapping[str, Any]) -> str:
     """Returns an outcome as text: one column a policy, energy by machine, what was violated, and the savings."""
-    policies = found["policies"]
+    policies = {name: each for name, each in found["policies"].items() if each is not None}
+    if found.get("bound", {}).get("best_found"):
+        policies["best found"] = found["bound"]["best_found"]
     rows: list[tuple[str, list[str]]] = [("", list(policies))]
     energies = [machine for machine in next(iter(policies.values()))["energy_kwh"] if any(p["energy_kwh"][machine] for p in policies.values())]
     rows += [(f"{machine} [kWh]", [f"{p['energy_kwh'][machine]:.1f}" for p in policies.values()]) for machine in energies]
@@ -104,4 +72,13 @@ def table(found: Mapping[str, Any]) -> str:
     for pair, saved in found["savings"].items():
         parts = (f"{key} {value:+.2f}" if isinstance(value, float) else str(value) for key, value in saved.items() if value is not None)
         lines.append(f"{pair:42s}" + ", ".join(parts))
-    return "\n".join(lines)
+    return "\n".join(lines + told_bound(found["bound"]) if "bound" in found else lines)
+
+
+def told_bound(bound: Mapping[str, Any]) -> list[str]:
+    """Returns in words whether the search for the bound converged, and where each of its restarts began and ended."""
+    lines = ["oracle: converged" if bound["converged"] else f"oracle: no bound, {'; '.join(bound['reasons'])}"]
+    for name, each in bound["restarts"].items():
+        ended = f"{each['start_facility_kwh']:.0f} -> {each['facility_kwh']:.0f} kWh in {each['runs']} runs, {each['above_best_pct']:.2f} % above the best"
+        lines.append(f"  from {name:8s} {ended}, the second half of the search brought {each['doubling_pct']:.2f} %, violation {each['violation']:.3g}")
+    return lines

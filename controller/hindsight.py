@@ -53,8 +53,8 @@ class Found:
         return manner_of(self.constants)
 
 
-# Where the search starts and how it steps, by quantity: a warm plant of today (physics reference, static warm setpoints)
-_STARTS: Final[Mapping[str, tuple[float, float, float]]] = {
+# Where the search starts, its first and its last step, by quantity: a warm plant of today (physics reference, static warm setpoints)
+STARTS: Final[Mapping[str, tuple[float, float, float]]] = {
     "chws_setpoint_c": (15.0, 2.0, 0.5),
     "chw_dp_setpoint_kpa": (100.0, 30.0, 7.5),
     "cws_setpoint_c": (4.0, 1.5, 0.4),
@@ -76,7 +76,7 @@ def ranges_of(loaded: LoadedSite) -> dict[str, Range]:
     """Returns what is searched: each setpoint that the site offers, within its own range; condenser water as one distance over wet bulb."""
     ranges: dict[str, Range] = {}
     for name, allowed in loaded.site.setpoint.items():
-        start, step, fine = _STARTS[name.partition(".")[2]]
+        start, step, fine = STARTS[name.partition(".")[2]]
         if name.endswith(".cws_setpoint_c"):
             ranges[OVER_WETBULB] = Range(2.0, 10.0, start, step, fine)
         else:
@@ -92,7 +92,7 @@ def best_constants(loaded: LoadedSite, conditions: Conditions, told: Callable[[f
     bearable = _run(loaded, conditions, Manner())["violations"]
 
     def rank(constants: Mapping[str, float]) -> Rank:
-        return _rank(_run(loaded, conditions, manner_of(constants)), bearable, loaded.site)
+        return rank_of(_run(loaded, conditions, manner_of(constants)), bearable, loaded.site)
 
     return search(ranges_of(loaded), rank, told)
 
@@ -144,13 +144,16 @@ def _together(centre: Mapping[str, float], better: Sequence[Mapping[str, float]]
     return {**centre, **moved}
 
 
-def _rank(result: Mapping[str, Any], bearable: Mapping[str, float], site: Site) -> Rank:
-    """Returns what a candidate violates beyond what ``fixed`` does, then its facility energy: the smaller the better."""
+def rank_of(result: Mapping[str, Any], bearable: Mapping[str, float], site: Site, days: float = 1.0) -> Rank:
+    """Returns what a candidate violates beyond what is bearable, then its facility energy [kWh]: the smaller the better.
+
+    ``bearable`` is by kind of violation, nothing where it is silent; ``days`` is how long the run counted.
+    """
     racks = sum(h.row_count * h.racks_per_row for h in site.hall)
-    free = {_DEGREE_MINUTES: _FREE_PER_RACK_DAY * racks, "inlet_above_recommended_rack_minutes": float("inf")}
+    free = {_DEGREE_MINUTES: _FREE_PER_RACK_DAY * racks * days, "inlet_above_recommended_rack_minutes": float("inf")}
     beyond = 0.0
     for kind, amount in result["violations"].items():
-        most = max(bearable[kind], free.get(kind, 0.0))
+        most = max(bearable.get(kind, 0.0), free.get(kind, 0.0))
         beyond += max(amount - most, 0.0) * (10.0 if kind in _EVENTS else 1.0)
     return beyond, result["energy_kwh"]["facility_total"]
 

@@ -22,6 +22,8 @@ class Policy:
     """How the BAS runs the site, where that is not as ``site.toml`` says."""
     searched: bool = False
     """Whether the BAS's constants are first searched in hindsight."""
+    bound: bool = False
+    """Whether it is the bound, searched from the other policies' days."""
 
 
 def _worst(site: Site) -> Manner:
@@ -39,4 +41,10 @@ POLICIES: Final[Mapping[str, Policy]] = {
     "static": Policy(Stage.MONITOR, False, "the BAS on the best constant setpoints in hindsight, found by search on the simulator", searched=True),
     "g36": Policy(Stage.AUTO, False, "Guideline 36 resets, with a supply-air and fan reset on the hottest inlet"),
     "mpc": Policy(Stage.AUTO, True, "model-predictive control behind the envelope"),
+    "oracle": Policy(
+        Stage.MONITOR,
+        False,
+        "the bound: the best day that perfect knowledge of plant and future finds, searched on the simulator from fixed, static, g36 and mpc; takes long",
+        bound=True,
+    ),
 }

@@ -19,9 +19,11 @@ from typing import Any, Final
 
 from controller.backtest import Task
 from controller.benchmarks.energy_summary import summary
-from controller.compare import PolicyError, outcome, run_all
+from controller.compare import outcome, run_all
 from controller.encode import plain
+from controller.oracle import Budget
 from controller.policies import POLICIES as KNOWN
+from controller.side_by_side import JobError
 from plant_models.simulator.conditions import Conditions
 from plant_models.sources.load import SHAPES
 from plant_models.sources.weather import BUNDLED, open_weather
@@ -72,11 +74,11 @@ def _seed(seed: int, corner: Sequence[str]) -> int:
     return int(hashlib.sha256(json.dumps([seed, *corner]).encode()).hexdigest()[:6], 16)
 
 
-def digest_of(cell: Cell, policies: Sequence[str], weather: str, sources: str) -> str:
-    """Returns what a cell's result follows from: the cell, the policies, the site's files, the weather's content and the product's own code."""
+def digest_of(cell: Cell, policies: Sequence[str], weather: str, sources: str, budget: Budget) -> str:
+    """Returns what a cell's result follows from: the cell, the policies, the oracle's budget, the site's files, the weather and the product's own code."""
     files = sorted(p for p in (CONFIGS / cell.site).iterdir() if p.is_file())
     contents = [hashlib.sha256(p.read_bytes()).hexdigest() for p in files]
-    return hashlib.sha256(json.dumps([asdict(cell), list(policies), contents, weather, sources]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([asdict(cell), list(policies), contents, weather, sources, asdict(budget)]).encode()).hexdigest()
 
 
 def code_digest() -> str:
@@ -88,11 +90,11 @@ def code_digest() -> str:
     return found.hexdigest()
 
 
-def run_cell(cell: Cell, policies: Sequence[str], weather: str, told: Callable[[str, float], None], jobs: int | None) -> dict[str, Any]:
-    """Runs the policies of one cell and returns its entry of energy.json. Raises PolicyError where one fails."""
+def run_cell(cell: Cell, policies: Sequence[str], weather: str, told: Callable[[str, float], None], jobs: int | None, budget: Budget) -> dict[str, Any]:
+    """Runs the policies of one cell and returns its entry of energy.json. Raises JobError where one fails."""
     conditions = Conditions(weather=weather, seed=cell.seed, start=SEASONS[cell.season], shape=cell.load, ageing_seed=cell.seed, warm_up_h=WARM_UP_H)
     config = CONFIGS / cell.site
-    results = run_all([Task(config, conditions, policy) for policy in policies], told, jobs)
+    results = run_all([Task(config, conditions, policy) for policy in policies], told, jobs, budget)
     return {**asdict(cell), **{k: v for k, v in outcome(config, conditions, results).items() if k != "scenario"}, "conditions": plain(conditions)}
 
 
@@ -109,18 +111,22 @@ def main(arguments: list[str] | None = None) -> int:
     if not sites:
         _say("no site is left to run")
         return 2
+    budget = Budget(given.oracle_sweeps, given.oracle_block_h)
+    if problems := budget.problems():
+        _say("\n".join(problems))
+        return 2
     every = cells_of(sorted(climates), given.seed, sites)
     chosen = every if given.cells == "all" else sample_of(every, int(given.cells), given.seed)
     sources, done = code_digest(), []
     given.cache.mkdir(parents=True, exist_ok=True)
     for number, cell in enumerate(chosen, start=1):
         content = hashlib.sha256(Path(climates[cell.climate]).read_bytes()).hexdigest() if Path(climates[cell.climate]).exists() else cell.climate
-        cached = given.cache / f"{digest_of(cell, given.policy_names, content, sources)}.json"
+        cached = given.cache / f"{digest_of(cell, given.policy_names, content, sources, budget)}.json"
         if not cached.exists():
             _say(f"cell {number} of {len(chosen)}: {cell.site}, {cell.climate}, {cell.season}, {cell.load}, seed {cell.seed}")
             try:
-                entry = run_cell(cell, given.policy_names, climates[cell.climate], _told, given.jobs)
-            except PolicyError as error:
+                entry = run_cell(cell, given.policy_names, climates[cell.climate], _told, given.jobs, budget)
+            except JobError as error:
                 _say(f"cell {number} failed: {error}")
                 return 1
             keep(cached, json.dumps(entry))
@@ -158,6 +164,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--policy", dest="policy_names", action="append", choices=sorted(KNOWN), help=f"may be repeated (default: {', '.join(POLICIES)})")
     parser.add_argument("--weather-dir", type=Path, metavar="DIR", help=f"a folder with {', '.join(SHARED_WEATHER)}, for two more climates")
     parser.add_argument("--cache", type=Path, default=Path("out/bench-energy"), metavar="DIR", help="where finished cells are kept (default out/bench-energy)")
+    parser.add_argument("--oracle-sweeps", type=int, default=Budget().sweeps, metavar="N", help="as of coldaisle backtest (default %(default)s)")
+    parser.add_argument("--oracle-block-h", type=float, default=Budget().block_h, metavar="H", help="likewise (default %(default)s)")
     parser.add_argument("--jobs", type=int, help="policies at once (default: one a processor)")
     return parser
 

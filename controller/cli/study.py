@@ -64,6 +64,10 @@ def _add_backtest(commands: Any) -> None:
     backtest.add_argument("--seed", type=int, default=0, metavar="S", help="draws IT load and sensors (default: %(default)s)")
     backtest.add_argument("--ageing-seed", type=int, metavar="S", help="draws wear and faults of the site (default: as its plant.toml states)")
     backtest.add_argument("--journal", type=Path, metavar="DIR", help="also record every cycle, as DIR/<policy>.sqlite")
+    backtest.add_argument("--oracle-sweeps", type=int, default=4, metavar="N", help="of the search for the bound over the day (default: %(default)s)")
+    backtest.add_argument(
+        "--oracle-block-h", type=float, default=2.0, metavar="H", help="hours that it moves at once: longer is quicker (default: %(default)s)"
+    )
     backtest.add_argument("--series", action="store_true", help="add time series to the JSON")
     backtest.add_argument("--jobs", type=int, metavar="N", help="policies at once (default: one a processor)")
     _json(backtest)
@@ -85,8 +89,10 @@ def _emit(where: str | None, value: Mapping[str, Any], text: str) -> None:
 
 def _backtest(asked: argparse.Namespace) -> int:
     from controller.backtest import Task
-    from controller.compare import PolicyError, outcome, run_all, table
+    from controller.compare import outcome, run_all, table
+    from controller.oracle import Budget
     from controller.progress import Shares
+    from controller.side_by_side import JobError
     from controller.stages import stages_of
     from plant_models.reduced.parameters import ModelFileError
     from plant_models.simulator.conditions import Conditions, inputs
@@ -96,17 +102,20 @@ def _backtest(asked: argparse.Namespace) -> int:
     conditions = Conditions(**{each.name: getattr(asked, each.name) for each in fields(Conditions) if hasattr(asked, each.name)})
     policies = list(dict.fromkeys(asked.policy))
     tasks = [Task(asked.config, conditions, p, asked.journal / f"{p}.sqlite" if asked.journal else None, asked.series) for p in policies]
+    budget = Budget(asked.oracle_sweeps, asked.oracle_block_h)
     try:
+        if problems := budget.problems():
+            raise ValueError("\n".join(problems))
         loaded = load_site(asked.config)
         inputs(loaded, conditions)
         tariff_of(loaded.site, conditions.price, conditions.carbon)
         stages_of(loaded)
         with Shares(policies) as told:
-            results = run_all(tasks, told, asked.jobs)
+            results = run_all(tasks, told, asked.jobs, budget)
     except (SourceError, ModelFileError, ValueError) as error:
         print(f"coldaisle backtest: {error}", file=sys.stderr)
         return 2
-    except PolicyError as error:
+    except JobError as error:
         print(f"coldaisle backtest: {error}", file=sys.stderr)
         return 1
     found = outcome(asked.config, conditions, results)

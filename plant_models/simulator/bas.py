@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from plant_models.simulator.commands import Commands
+from plant_models.simulator.course import Course
 from plant_models.simulator.liquid_sequences import LoopSequences, TcsSequences
 from plant_models.simulator.plant_file import BasTruth
 from plant_models.simulator.plant_sequences import PlantSequences, Setpoints
@@ -42,6 +43,8 @@ class Manner:
     """Own condenser-water setpoint over wet bulb [K]; None: it stays where it is."""
     economiser: bool = True
     """Whether waterside economisers are used."""
+    course: Course | None = None
+    """Own setpoints in time, from its start on instead of all that is said above."""
 
 
 class Bas:
@@ -102,7 +105,11 @@ class Bas:
         if self._lease.scan(now_s):
             for station in self._stations.values():
                 station.forget()
-        self._follow_wetbulb(usable)
+        ahead = self._manner.course.at(now_s) if self._manner.course else {}
+        if not ahead:
+            self._follow_wetbulb(usable)
+        for name, value in ahead.items():
+            self._stations[name].own = value
         for name, station in self._stations.items():
             if first:
                 station.begin()
@@ -165,6 +172,10 @@ class Bas:
         if value is not None and not math.isfinite(value):
             raise ValueError(f"{setpoint} in hand at {value}: must be a finite number")
         self._stations[setpoint].set_hand(value)
+
+    def follow(self, course: Course) -> None:
+        """Takes own setpoints in time from now on."""
+        self._manner = replace(self._manner, course=course)
 
     def set_kill_switch(self, on: bool) -> None:
         """Turns the kill switch, as a person does at the BMS or by a hard-wired input: it needs neither the daemon nor a network."""

@@ -1,10 +1,14 @@
-"""The true course of a simulated site, minute by minute, for pictures and comparisons."""
+"""The true course of a simulated site, minute by minute, for pictures and comparisons, and the setpoints that were in force."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from plant_models.simulator.course import STEP_S, Course
 from plant_models.simulator.site import SimulatedSite
 from plant_models.simulator.truth import Truth
 from plant_models.site.load import LoadedSite
+from safety.signals import Role, point
 
 Columns = dict[str, list[float | None]]
 MINUTE_H = 1.0 / 60.0
@@ -35,3 +39,27 @@ class Series:
 def hottest_inlet_c(loaded: LoadedSite, truth: Truth) -> float | None:
     """Returns the hottest true rack inlet of the site [degC], None where it has no hall."""
     return max((truth.values[f"{hall.name}.rack_inlet_max_c"] for hall in loaded.site.hall), default=None)
+
+
+class CourseRecorder:
+    """Records which setpoints were in force: each minute holds what it ended with, so that a BAS that steers there gets there in time."""
+
+    def __init__(self, site: SimulatedSite, setpoints: Sequence[str]) -> None:
+        """Watches ``site`` from now on."""
+        self._site, self._start_s = site, site.now_s
+        self._values: dict[str, list[float]] = {name: [] for name in setpoints}
+        self._minutes = 0
+
+    def observe(self) -> None:
+        """Takes the present moment, if it ends a minute."""
+        if self._site.now_s < self._start_s + STEP_S * (self._minutes + 1):
+            return
+        self._minutes += 1
+        for name, values in self._values.items():
+            effective = self._site.read(point(name, Role.EFFECTIVE))
+            values.append(float(effective or 0.0))
+
+    @property
+    def course(self) -> Course:
+        """Returns the course so far."""
+        return Course(self._start_s, {name: tuple(values) for name, values in self._values.items()})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Final
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 
 from plant_models.simulator.bas import Bas, Manner
 from plant_models.simulator.commands import Commands, without_power
+from plant_models.simulator.equations import Array
 from plant_models.simulator.machines import SCAN_S, STEP_S, Machines
 from plant_models.simulator.plant import Plant
 from plant_models.simulator.plant_file import PlantTruth
@@ -22,7 +24,16 @@ from plant_models.sources.weather import Weather, WeatherNow
 from safety.signals import QUANTITIES, MachineState, Role
 
 _WEATHER: Final = ("oa_drybulb_c", "oa_wetbulb_c")
+_LASTING: Final = ("_plant", "_weather", "_load", "_shared")  # what a moment does not hold
 _CLOCK_SLACK_S: Final = 1e-6  # what a clock near 2e9 s may be off by
+
+
+@dataclass(frozen=True)
+class Moment:
+    """All that a simulated site is at one instant, beside weather and load to come."""
+
+    vectors: tuple[Array, Array, Array]
+    others: Mapping[str, Any]
 
 
 Made = Callable[[Site, PlantTruth, WeatherNow, tuple[float, ...]], Machines]
@@ -49,6 +60,7 @@ class SimulatedSite:
         it by itself. Raises ValueError for declared points that this site does not produce.
         """
         self._weather, self._load = weather, load
+        self._shared = {id(one): one for one in (site, points, truth)}
         self.now_s = start_s
         self._next_scan_s = start_s
         self._plant = machines(site, truth, weather.at(start_s), load.at(start_s))
@@ -86,6 +98,17 @@ class SimulatedSite:
         self.now_s += seconds
         if self.now_s >= self._next_scan_s - _CLOCK_SLACK_S:
             self._follow(self._scan())
+
+    def moment(self) -> Moment:
+        """Returns the present moment, to come back to."""
+        others = {name: value for name, value in vars(self).items() if name not in _LASTING}
+        return Moment((self._plant.state.copy(), self._plant.inputs.copy(), self._plant.outputs.copy()), copy.deepcopy(others, dict(self._shared)))
+
+    def go_back(self, moment: Moment) -> None:
+        """Goes back to a moment of this site; from there the same commands lead to the same values."""
+        for vector, then in zip((self._plant.state, self._plant.inputs, self._plant.outputs), moment.vectors, strict=True):
+            vector[:] = then
+        vars(self).update(copy.deepcopy(dict(moment.others), dict(self._shared)))
 
     def _follow(self, commands: Commands) -> None:
         self._plant.surround(self._outside, self._use)

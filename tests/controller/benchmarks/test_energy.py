@@ -12,6 +12,7 @@ import pytest
 from controller.benchmarks import energy
 from controller.benchmarks.energy import Cell, cells_of, digest_of, sample_of
 from controller.benchmarks.energy_summary import summary
+from controller.oracle import Budget
 
 CLIMATES = ("dry", "humid", "cold", "mild")
 CELL = Cell("reference-a", "greensboro", "summer", "service", 7)
@@ -42,16 +43,17 @@ def test_eight_cells_say_something_of_every_climate_season_and_site() -> None:
 
 
 def test_the_cache_key_follows_cell_policies_weather_and_code() -> None:
-    key = digest_of(CELL, ("g36", "mpc"), "w", "c")
-    assert key == digest_of(CELL, ("g36", "mpc"), "w", "c")
+    key = digest_of(CELL, ("g36", "mpc"), "w", "c", Budget())
+    assert key == digest_of(CELL, ("g36", "mpc"), "w", "c", Budget())
     others = [
-        digest_of(replace(CELL, seed=8), ("g36", "mpc"), "w", "c"),
-        digest_of(replace(CELL, site="small"), ("g36", "mpc"), "w", "c"),
-        digest_of(CELL, ("g36",), "w", "c"),
-        digest_of(CELL, ("g36", "mpc"), "v", "c"),
-        digest_of(CELL, ("g36", "mpc"), "w", "d"),
+        digest_of(replace(CELL, seed=8), ("g36", "mpc"), "w", "c", Budget()),
+        digest_of(replace(CELL, site="small"), ("g36", "mpc"), "w", "c", Budget()),
+        digest_of(CELL, ("g36",), "w", "c", Budget()),
+        digest_of(CELL, ("g36", "mpc"), "w", "c", Budget(sweeps=1)),
+        digest_of(CELL, ("g36", "mpc"), "v", "c", Budget()),
+        digest_of(CELL, ("g36", "mpc"), "w", "d", Budget()),
     ]
-    assert len({key, *others}) == 6
+    assert len({key, *others}) == 7
 
 
 def test_the_summary_is_mean_worst_and_the_kind_that_is_exceeded_most() -> None:
@@ -65,6 +67,20 @@ def test_a_void_comparison_is_counted_and_not_averaged() -> None:
     found = summary([entry(10.0), entry(None)])
     assert found["mpc_vs_g36_headline_pct"] == {"mean": 10.0, "worst": 10.0, "cells": 1}
     assert found["void_cells"] == 1
+
+
+def test_the_share_of_the_headroom_is_a_ratio_of_sums_over_cells_that_have_one() -> None:
+    def cell(g36: float, mpc: float, oracle: float | None) -> dict[str, Any]:
+        kwh = {"g36": g36, "mpc": mpc, "oracle": oracle}
+        violations: dict[str, float] = {"lift_minutes": 0.0}
+        used = {p: {"energy_kwh": {"facility_total": v, "cooling_total": 100.0}, "violations": violations} if v else None for p, v in kwh.items()}
+        return {"site": "a", "climate": "dry", "season": "summer", "load": "batch", "policies": used, "savings": {}}
+
+    found = summary([cell(1000.0, 995.0, 990.0), cell(1000.0, 970.0, 960.0), cell(1000.0, 999.9, 999.0), cell(1000.0, 900.0, None)])
+    assert found["captured_of_oracle_headroom_pct"] == pytest.approx(100.0 * 35.0 / 50.0)
+    assert found["captured_cells"] == 2
+    assert found["cells_without_headroom"] == [{"site": "a", "climate": "dry", "season": "summer", "load": "batch"}]
+    assert "captured_of_oracle_headroom_pct" not in summary([cell(1000.0, 900.0, None)])
 
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
