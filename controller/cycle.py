@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from controller.clamp import Clamp, clamped
-from controller.doubt import doubts_of
+from controller.doubt import doubts_of, missed
 from controller.forecast.outlook import Outlook
 from controller.health import BEAT_SIGNAL, Circumstances, observe, refusals_of
 from controller.hold import Holdings, holdings
@@ -119,7 +119,8 @@ class Cycle:
         plan = await self.optimiser.plan(s.request(estimate, forecast, situation, memory, limits))
         plan_ms = 1000 * (time.perf_counter() - asked_at)
         usable = go_on(plan, memory.plan, at_s, s.loaded.site.optimiser.step_s)
-        doubts = doubts_of(s.loaded, forecast)
+        misses = missed(s.loaded, limits, memory.misses, memory.plan, memory.requested, measured)
+        doubts = doubts_of(s.loaded, s.parameters, forecast, estimate, measured, held.in_force, misses)
         share = residual_authority(s.residual.policy is not None, memory.authority_share, doubts, elapsed_s)
         corrected = s.residual.correct(usable, estimate, share)
         reset, reset_memory = s.reset(memory.reset, measured, held.in_force)
@@ -160,6 +161,7 @@ class Cycle:
             starts=starts,
             maintenance=maintenance,
             balance=balance,
+            misses=misses,
         )
         given = Given(stage, memory, limits, orders, last_receipt, snapshot, plan, outlook)
         decision = Decision(

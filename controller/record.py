@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.clamp import Clamp
+from controller.doubt import Misses
 from controller.encode import to_text
 from controller.estimate import EstimatorMemory
 from controller.forecast import ForecastMemory
@@ -54,6 +55,7 @@ class CycleMemory:
     starts: Starts = field(default_factory=Starts)
     maintenance: tuple[Maintenance, ...] = ()
     balance: BalanceMemory = field(default_factory=dict)
+    misses: Misses = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

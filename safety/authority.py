@@ -14,6 +14,7 @@ class Doubt(StrEnum):
 
     INPUT_UNKNOWN = "input_unknown"
     OUT_OF_DISTRIBUTION = "out_of_distribution"
+    EXTRAPOLATES = "extrapolates"
     ENSEMBLE_DISAGREES = "ensemble_disagrees"
     FORECAST_WIDE = "forecast_wide"
     MODEL_DRIFTS = "model_drifts"
@@ -24,6 +25,7 @@ CEILING: Final[Mapping[Doubt, float]] = {
     Doubt.INPUT_UNKNOWN: 0.0,
     Doubt.OUT_OF_DISTRIBUTION: 0.0,
     Doubt.ENSEMBLE_DISAGREES: 0.0,
+    Doubt.EXTRAPOLATES: 0.0,
     Doubt.FORECAST_WIDE: 0.25,  # engineering value
     Doubt.MODEL_DRIFTS: 0.25,  # engineering value
     Doubt.ENVELOPE_INTERVENED: 0.5,  # engineering value: a corrected plan that was narrowed is the correction's doing
@@ -32,6 +34,7 @@ CEILING: Final[Mapping[Doubt, float]] = {
 
 PLAN_CEILING: Final[Mapping[Doubt, float]] = {
     Doubt.OUT_OF_DISTRIBUTION: 0.0,
+    Doubt.EXTRAPOLATES: 0.5,  # engineering value: a little outside of where the model was identified
     Doubt.FORECAST_WIDE: 0.5,  # engineering value
     Doubt.MODEL_DRIFTS: 0.5,  # engineering value
 }

@@ -79,9 +79,7 @@ def weigh(measured: Measurements, rules: Sequence[BalanceRule], memory: BalanceM
     Blamed readings go on being weighed, so that a mended one comes back. Not judged while a plant is unsettled: what stands then stays.
     """
     after = {rule.plant: _looked_at(rule, measured, memory.get(rule.plant)) for rule in rules}
-    blamed = sorted({signal for heat in after.values() for signal in heat.standing if signal != UNEXPLAINED and signal in measured.values})
-    if not blamed:
-        return measured, after
+    blamed = sorted({signal for heat in after.values() for signal in heat.standing if signal in measured.values})
     faults = tuple(Fault(signal, FaultCause.DISAGREES, f"{measured.values[signal]:g} contradicts the plant's heat balance") for signal in blamed)
     values = {signal: value for signal, value in measured.values.items() if signal not in blamed}
     return Measurements(measured.taken_at_s, values, (*measured.faults, *faults)), after
@@ -102,10 +100,9 @@ def estimates_of(rule: BalanceRule, values: Mapping[str, float]) -> dict[str, He
     plant = rule.plant
     chwr, chws, chw = (f"{plant}.{name}" for name in ("chwr_temp_c", "chws_temp_c", "chw_flow_kgs"))
     cwr, cws, cw = (f"{plant}.{name}" for name in ("cwr_temp_c", "cws_temp_c", "cw_flow_kgs"))
-    flows = [f"{chiller}.evaporator_flow_kgs" for chiller in rule.chillers]
     water = [(chw, chwr, chws)]
-    header = [(flow, chwr, chws) for flow in flows]
-    evaporators = [(flow, chwr, f"{chiller}.chws_temp_c") for flow, chiller in zip(flows, rule.chillers, strict=True)]
+    header = [(f"{chiller}.evaporator_flow_kgs", chwr, chws) for chiller in rule.chillers]
+    evaporators = [(f"{chiller}.evaporator_flow_kgs", chwr, f"{chiller}.chws_temp_c") for chiller in rule.chillers]
     powers = [(f"{chiller}.power_kw", -1.0) for chiller in rule.chillers]
     loads = [(f"{chiller}.load_pct", capacity_kw / 100.0) for chiller, capacity_kw in rule.chillers.items()]
     own = [(f"{economiser}.heat_kw", 1.0) for economiser in rule.economisers]
@@ -118,7 +115,7 @@ def estimates_of(rule: BalanceRule, values: Mapping[str, float]) -> dict[str, He
         "condenser": _estimate(values, [(cw, cwr, cws)], powers),
         "load": _estimate(values, (), [*loads, *own]),
     }
-    return {name: HeatEstimate(sum(parts.values()), _weighty(parts, rule)) for name, parts in made.items() if parts}
+    return {name: HeatEstimate(sum(parts.values()), _weighty(parts, rule)) for name, parts in made.items() if parts is not None}
 
 
 def contradictions(rule: BalanceRule, estimates: Mapping[str, HeatEstimate]) -> frozenset[str]:
@@ -130,7 +127,7 @@ def contradictions(rule: BalanceRule, estimates: Mapping[str, HeatEstimate]) -> 
     if _agree(rule, estimates.values()):
         return frozenset()
     signals = {signal for estimate in estimates.values() for signal in estimate.signals}
-    explaining = [signal for signal in signals if len(estimates) > 2 and _explains(rule, signal, estimates)]
+    explaining = [signal for signal in signals if _explains(rule, signal, estimates)]
     return frozenset(explaining) if len(explaining) == 1 else frozenset({UNEXPLAINED})
 
 
@@ -141,39 +138,34 @@ def _hall_parts(rule: BalanceRule, values: Mapping[str, float]) -> list[tuple[st
     """Returns what heats a plant's halls as (signal, factor); nothing where the share in the losses is unknown."""
     if not rule.halls:
         return []
-    served = [known(values, f"{hall}.it_load_kw") for hall in rule.halls]
-    whole = [known(values, f"{hall}.it_load_kw") for hall in rule.of_site]
-    if None in served or None in whole:
+    served_kw, total_kw = (_total(values, [f"{hall}.it_load_kw" for hall in halls]) for halls in (rule.halls, rule.of_site))
+    if served_kw is None or total_kw is None:
         return []
-    total_kw = sum(load for load in whole if load is not None)
-    share = sum(load for load in served if load is not None) / total_kw if total_kw > 0.0 else 0.0
+    share = served_kw / total_kw if total_kw > 0.0 else 0.0
     halls = [(f"{hall}.{power}", 1.0) for hall in rule.halls for power in ("it_load_kw", "crah_fan_power_kw")]
     return [*halls, *([(rule.losses, share)] if rule.losses else [])]
 
 
-def _estimate(values: Mapping[str, float], waters: Iterable[tuple[str, str, str]], others: Iterable[tuple[str, float]] = ()) -> Parts:
-    """Returns the parts of one estimate [kW] by the readings in each; nothing where any is unknown."""
+def _estimate(values: Mapping[str, float], waters: Iterable[tuple[str, str, str]], others: Iterable[tuple[str, float]] = ()) -> Parts | None:
+    """Returns the parts of one estimate [kW] by the readings in each; None where any is unknown, or there is none."""
     parts: dict[tuple[str, ...], float] = {}
     for one in waters:
         flow_kgs, warm_c, cold_c = (known(values, signal) for signal in one)
         if flow_kgs is None or warm_c is None or cold_c is None:
-            return {}
+            return None
         parts[one] = flow_kgs * WATER_KJ_PER_KG_K * (warm_c - cold_c)
     for signal, factor in others:
         value = known(values, signal)
         if value is None:
-            return {}
+            return None
         parts[(signal,)] = factor * value
-    return parts
+    return parts or None
 
 
 def _weighty(parts: Parts, rule: BalanceRule) -> frozenset[str]:
     """Returns the readings whose parts are large enough that an error of their own size would be noticed."""
     least = _allowed_kw(rule, [sum(parts.values())])
-    by_signal: dict[str, float] = {}
-    for signals, part_kw in parts.items():
-        for signal in signals:
-            by_signal[signal] = by_signal.get(signal, 0.0) + part_kw
+    by_signal = {signal: sum(part_kw for among, part_kw in parts.items() if signal in among) for signals in parts for signal in signals}
     return frozenset(signal for signal, part_kw in by_signal.items() if abs(part_kw) > least)
 
 
@@ -183,7 +175,7 @@ def _allowed_kw(rule: BalanceRule, heats_kw: Sequence[float]) -> float:
 
 def _agree(rule: BalanceRule, estimates: Iterable[HeatEstimate]) -> bool:
     heats_kw = [estimate.heat_kw for estimate in estimates]
-    return len(heats_kw) < 2 or max(heats_kw) - min(heats_kw) <= _allowed_kw(rule, heats_kw)
+    return not heats_kw or max(heats_kw) - min(heats_kw) <= _allowed_kw(rule, heats_kw)
 
 
 def _explains(rule: BalanceRule, signal: str, estimates: Mapping[str, HeatEstimate]) -> bool:
@@ -215,8 +207,13 @@ def _looked_at(rule: BalanceRule, measured: Measurements, last: PlantHeat | None
 
 
 def _total(values: Mapping[str, float], signals: Sequence[str]) -> float | None:
-    found = [known(values, signal) for signal in signals]
-    return None if None in found else sum(value for value in found if value is not None)
+    total = 0.0
+    for signal in signals:
+        value = known(values, signal)
+        if value is None:
+            return None
+        total += value
+    return total
 
 
 def _moves(recent: Sequence[Recent], halls: int) -> bool:

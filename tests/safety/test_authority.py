@@ -12,6 +12,7 @@ CEILINGS = {
     "input_unknown": 0.0,
     "out_of_distribution": 0.0,
     "ensemble_disagrees": 0.0,
+    "extrapolates": 0.0,
     "forecast_wide": 0.25,
     "model_drifts": 0.25,
     "envelope_intervened": 0.5,
@@ -58,4 +59,9 @@ def test_a_plan_is_trusted_as_far_as_its_worst_doubt_lets_it():
 
 
 def test_the_plans_ceilings_are_what_was_written_twice():
-    assert {str(d): c for d, c in PLAN_CEILING.items()} == {"out_of_distribution": 0.0, "forecast_wide": 0.5, "model_drifts": 0.5}
+    assert {str(d): c for d, c in PLAN_CEILING.items()} == {
+        "out_of_distribution": 0.0,
+        "extrapolates": 0.5,
+        "forecast_wide": 0.5,
+        "model_drifts": 0.5,
+    }

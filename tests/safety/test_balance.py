@@ -83,7 +83,10 @@ def test_losses_are_shared_by_load_and_left_out_where_a_site_has_none():
     assert "halls" not in estimates_of(two, CALM)
     assert estimates_of(dataclasses.replace(RULE, losses=""), CALM)["halls"].heat_kw == pytest.approx(800.0)
     assert estimates_of(RULE, CALM | {"hall-a.it_load_kw": 0.0})["halls"].heat_kw == pytest.approx(30.0)
+    assert estimates_of(RULE, CALM | {"hall-a.it_load_kw": 0.5})["halls"].heat_kw == pytest.approx(68.5)
     assert "halls" not in estimates_of(dataclasses.replace(RULE, halls=()), CALM)
+    unlisted = dataclasses.replace(RULE, of_site=("hall-b",))
+    assert "halls" not in estimates_of(unlisted, {"hall-b.it_load_kw": 770.0, "hall-a.crah_fan_power_kw": 30.0, "site.losses_power_kw": 38.0})
 
 
 def test_what_an_economiser_carries_goes_round_the_chillers():
@@ -91,6 +94,10 @@ def test_what_an_economiser_carries_goes_round_the_chillers():
     assert set(estimates_of(WSE, CALM | off)) == {"water", "halls", "condenser", "load"}
     assert set(estimates_of(WSE, CALM | {"wse.heat_kw": 0.0})) == set(estimates_of(RULE, CALM))
     assert estimates_of(WSE, CALM | off)["load"].heat_kw == pytest.approx(838.0)
+    assert set(estimates_of(RULE, CALM | off)) == set(estimates_of(RULE, CALM)), "without an economiser it has no other way"
+    two = dataclasses.replace(WSE, chillers={"ch-1": 1000.0, "ch-2": 1000.0})
+    other = {"ch-2.evaporator_flow_kgs": 0.0, "ch-2.chws_temp_c": 10.0, "ch-2.power_kw": 0.0, "ch-2.load_pct": 0.0, "ch-2.machine_state": 0.0}
+    assert "header" in estimates_of(two, CALM | other | {"wse.heat_kw": 0.0}), "one running chiller is enough"
 
 
 @pytest.mark.parametrize(
@@ -140,6 +147,20 @@ def test_what_no_single_reading_explains_is_a_contradiction_without_blame(other)
     assert run((45, {}), (100, other))[0] == [False, True]
 
 
+def test_one_plant_of_two_is_enough_to_be_contradicted():
+    calm, torn = PlantHeat(0.0, 0.0), PlantHeat(0.0, 0.0, standing=frozenset({balance.UNEXPLAINED}))
+    assert contradicted({"a": calm, "b": torn})
+    assert not contradicted({"a": calm, "b": calm})
+    assert not contradicted({})
+
+
+def test_blamed_readings_are_told_in_order():
+    blamed = ["ch-1.load_pct", "hall-a.it_load_kw", "plant.chw_flow_kgs", "plant.chwr_temp_c", "plant.chws_temp_c", "plant.cw_flow_kgs"]
+    memory = {"plant": PlantHeat(0.0, 0.0, standing=frozenset({*blamed, balance.UNEXPLAINED}))}
+    measured, _ = weigh(Measurements(0.0, CALM), (RULE,), memory)
+    assert [fault.signal for fault in measured.faults] == blamed
+
+
 def test_one_estimate_contradicts_nothing():
     assert contradictions(RULE, {}) == contradictions(RULE, {"water": HeatEstimate(1.0, frozenset({"a"}))}) == frozenset()
 
@@ -183,6 +204,80 @@ def test_after_a_gap_or_a_clock_that_ran_backwards_the_plant_is_unsettled_and_wh
     assert (after["plant"].unsettled_s, after["plant"].recent[0][0], len(after["plant"].recent)) == (at_s, at_s, 1)
     assert after["plant"].standing == {"plant.chw_flow_kgs"}
     assert weigh(Measurements(8700.0, CALM), (RULE,), memory)[1]["plant"].unsettled_s == 0.0
+
+
+@pytest.mark.parametrize(("at_s", "unsettled_s"), [(6899.5, 6899.5), (6900.0, 0.0), (6900.5, 0.0)])
+def test_a_second_look_at_the_same_time_changes_nothing_and_one_before_it_does(at_s, unsettled_s):
+    _, memory = run((60, {}), (60, {"plant.chw_flow_kgs": 17.5}))
+    seen_s = memory["plant"].seen_s
+    after = weigh(Measurements(at_s, CALM | {"plant.chw_flow_kgs": 17.5}), (RULE,), memory)[1]["plant"]
+    assert after.unsettled_s == unsettled_s
+    assert after.seen_s == seen_s == {"plant.chw_flow_kgs": 1800.0}
+    assert [one[0] for one in after.recent] == {6899.5: [6899.5], 6900.0: [6000.0, 6300.0, 6600.0, 6900.0], 6900.5: [6300.0, 6600.0, 6900.0, 6900.5]}[at_s]
+
+
+def test_after_a_gap_what_was_seen_is_remembered():
+    _, memory = run((60, {}), (20, {"plant.chw_flow_kgs": 17.5}))
+    seen_s = memory["plant"].seen_s
+    assert seen_s
+    assert weigh(Measurements(1e6, CALM), (RULE,), memory)[1]["plant"].seen_s == seen_s
+
+
+def test_estimates_are_smoothed_over_ten_minutes():
+    _, memory = run((60, {}), (5, {"plant.chw_flow_kgs": 24.0}))
+    was_kw, is_kw = 25.0 * 4.19 * 8.0, 24.0 * 4.19 * 8.0
+    assert memory["plant"].smoothed_kw["water"] == pytest.approx(is_kw + 0.60653066 * (was_kw - is_kw))
+
+
+def test_an_economiser_that_changes_its_way_unsettles_the_plant():
+    _, memory = run((60, {"wse.heat_kw": 0.0, "wse.economiser_state": 0.0}), (5, {"wse.heat_kw": 0.0, "wse.economiser_state": 1.0}), rule=WSE)
+    assert memory["plant"].unsettled_s == 3600.0
+
+
+@pytest.mark.parametrize(
+    ("other", "unsettled"),
+    [
+        ({"hall-a.it_load_kw": 693.0}, False),
+        ({"hall-a.it_load_kw": 692.9}, True),
+        ({"hall-a.it_load_kw": 696.0}, False),
+        ({"hall-a.crah_return_temp_c": 34.5}, False),
+        ({"hall-a.crah_return_temp_c": 34.51}, True),
+    ],
+)
+def test_how_far_load_and_air_may_move(other, unsettled):
+    assert run((60, {}), (5, other))[1]["plant"].unsettled_s == (3600.0 if unsettled else 0.0)
+
+
+def test_air_that_is_unknown_unsettles_nothing_and_that_of_two_halls_may_move_twice_as_far():
+    assert run((60, {"hall-a.crah_return_temp_c": None}))[1]["plant"].unsettled_s == 0.0
+    assert run((60, {}), (30, {"hall-a.crah_return_temp_c": None}))[1]["plant"].unsettled_s == 0.0
+    two, air = dataclasses.replace(RULE, cooled=("hall-a", "hall-b")), "hall-b.crah_return_temp_c"
+    assert run((60, {air: 33.0, "hall-b.it_load_kw": 0.0}), (5, {air: 36.0, "hall-b.it_load_kw": 0.0}), rule=two)[1]["plant"].unsettled_s == 0.0
+    assert run((60, {air: 33.0, "hall-b.it_load_kw": 0.0}), (5, {air: 36.1, "hall-b.it_load_kw": 0.0}), rule=two)[1]["plant"].unsettled_s == 3600.0
+
+
+def test_an_error_of_its_own_size_must_be_more_than_what_is_allowed():
+    exact = dataclasses.replace(RULE, tolerance=0.0, floor_kw=50.0)
+    assert "hall-a.crah_fan_power_kw" not in estimates_of(exact, CALM | {"hall-a.crah_fan_power_kw": 50.0})["halls"].signals
+    assert "hall-a.crah_fan_power_kw" in estimates_of(exact, CALM | {"hall-a.crah_fan_power_kw": 50.1})["halls"].signals
+
+
+def test_nothing_is_blamed_by_one_other_estimate_or_for_just_what_is_allowed():
+    rule = BalanceRule("plant", {}, tolerance=0.0, floor_kw=16.0)
+    assert contradictions(rule, {"x": HeatEstimate(120.0, frozenset({"a"})), "y": HeatEstimate(100.0, frozenset())}) == {balance.UNEXPLAINED}
+    each = {"x": (121.0, "a"), "y": (100.0, "b"), "z": (110.0, "c")}
+    assert contradictions(rule, {n: HeatEstimate(kw, frozenset({s})) for n, (kw, s) in each.items()}) == {balance.UNEXPLAINED}
+    assert contradictions(rule, {n: HeatEstimate(kw + (n == "x"), frozenset({s})) for n, (kw, s) in each.items()}) == {"a"}
+
+
+def test_what_was_seen_fades_as_it_grew_and_stands_until_nothing_is_left():
+    before = {"f": 1800.0, "e": 900.0, "d": 600.0, "c": 300.5, "b": 300.0, "a": 299.5}
+    last = PlantHeat(0.0, -10000.0, (2.0,), (), {}, before, frozenset({"d", "b"}))
+    after = weigh(Measurements(300.0, CALM), (RULE,), {"plant": last})[1]["plant"]
+    assert list(after.seen_s.items()) == [("c", 0.5), ("d", 300.0), ("e", 600.0), ("f", 1500.0)]
+    assert after.standing == {"d"}
+    wrong = CALM | {"plant.chw_flow_kgs": 17.5}
+    assert weigh(Measurements(300.0, wrong), (RULE,), {"plant": dataclasses.replace(last, seen_s={})})[1]["plant"].seen_s == {"plant.chw_flow_kgs": 300.0}
 
 
 def test_a_short_contradiction_is_forgotten():
