@@ -9,10 +9,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from plant_models.reduced.liquid_side import LOOP_STATE, TCS_STATE, liquid_halls
 from plant_models.reduced.model import Response, drift_of, free_offset_of, layout_of, respond, share_of
 from plant_models.reduced.observe import biases_k, disturbances_known, powers_measured, setpoints_known, signals_used
 from plant_models.reduced.parameters import ReducedParameters
 from plant_models.reduced.plant import WATER_KJ_PER_KGK
+from plant_models.reduced.weather import DRYBULB
 from plant_models.site.topology import Site
 from safety.records import Estimate, Measurements
 from safety.signals import EconomiserState
@@ -116,7 +118,7 @@ class Estimator:
             states[f"{hall.name}.rack_inlet_max_c"] = known[f"{hall.name}.rack_inlet_max_c"]
             states[f"{hall.name}.crah_return_temp_c"] = back
             states[f"{hall.name}.mass_temp_c"] = back
-        return states
+        return states | {s: known[s] for s in _liquid_states(self._site)}
 
     def _without_bias(self, known: Mapping[str, float], signal: str, otherwise: float) -> float:
         return known[signal] - self._bias_k.get(signal, 0.0) if signal in known else otherwise
@@ -156,6 +158,8 @@ class Estimator:
             times[f"{hall.name}.crah_supply_temp_c"] = h.supply_tau_s
             times[f"{hall.name}.rack_inlet_max_c"] = h.inlet_tau_s
             times[f"{hall.name}.crah_return_temp_c"] = h.air_capacity_kj_per_k / (0.7 * h.air_flow_kgs)
+        times |= {f"{name}.{TCS_STATE}": p.tcs_tau_s for name, p in self._parameters.tcs.items()}
+        times |= {f"{name}.{LOOP_STATE}": p.fws_tau_s for name, p in self._parameters.loops.items()}
         return times
 
     def _learn_powers(self, offsets: Mapping[str, float], response: Response, measured: Mapping[str, float]) -> dict[str, float]:
@@ -195,4 +199,9 @@ def _needed(site: Site) -> frozenset[str]:
     plants = {f"{p.name}.chws_temp_c" for p in site.plant}
     weather = {"weather.oa_wetbulb_c"} if site.tower else set()
     bare = {f"{p.name}.chwr_temp_c" for p in site.plant if not any(h.plant == p.name for h in site.hall)}
-    return frozenset(halls | plants | weather | bare)
+    dry = {DRYBULB} if site.facility_loop else set()
+    return frozenset(halls | plants | weather | bare | dry | _liquid_states(site))
+
+
+def _liquid_states(site: Site) -> set[str]:
+    return {f"{h.name}.{TCS_STATE}" for h in liquid_halls(site)} | {f"{loop.name}.{LOOP_STATE}" for loop in site.facility_loop}

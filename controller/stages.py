@@ -75,8 +75,7 @@ def stages_of(loaded: LoadedSite) -> Stages:
     path = site.directory / site.optimiser.model
     if not path.exists():
         return stages_from(loaded, from_name_plate(site))
-    plants, halls = frozenset(p.name for p in site.plant), frozenset(h.name for h in site.hall)
-    return stages_from(loaded, load_parameters(path, plants, halls))
+    return stages_from(loaded, load_parameters(path, site))
 
 
 def stages_from(loaded: LoadedSite, parameters: ReducedParameters) -> Stages:

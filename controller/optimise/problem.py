@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from controller.forecast import CARBON, PRICE
 from controller.optimise.request import PlanRequest
-from plant_models.reduced.hall import it_factor, mean_inlet_c
-from plant_models.reduced.model import WETBULB
-from plant_models.reduced.observe import disturbances_known, setpoints_known
+from plant_models.reduced.liquid_side import it_base_kw, liquid_halls
+from plant_models.reduced.observe import design_dp_kpa, disturbances_known, setpoints_known
 from plant_models.reduced.parameters import PlantParameters, ReducedParameters
+from plant_models.reduced.weather import DRYBULB, WETBULB
 from plant_models.site.topology import Plant, Site
 from safety.limits import HallLimits, Limits, SetpointLimits
 from safety.records import Forecast, Reach
@@ -21,6 +21,7 @@ _NO_LIMIT_K = -1000.0
 _MODE_HOLDS_S = 3600.0  # engineering value: how long what runs now says something of what will
 _FREE_MISSES_K = 0.5  # half of Guideline 36-2021 5.20.4.15's 1 K, at which the BAS starts a chiller
 _WEIGHT_MIN = 0.05  # engineering value: at a price below nothing, energy is still not wasted
+_TCS_MARGIN_K = 0.5  # engineering value: the swing of the units' own loops
 _STAGE_DOWN_SHARE = 0.9  # engineering value: a stage is dropped at this share of the load at which it was added
 
 
@@ -42,7 +43,8 @@ class Problem:
 def soft_limit_names(site: Site) -> tuple[str, ...]:
     """Returns the names of a site's soft limits, those of halls first."""
     halls = [f"{h.name}.{limit}" for h in site.hall for limit in ("inlet_high_c", "supply_low_c")]
-    return (*halls, *(f"{p.name}.{limit}" for p in site.plant for limit in ("lift_low_k", "free_high_k")))
+    liquid = [f"{h.name}.{limit}" for h in liquid_halls(site) for limit in ("tcs_high_c", "tcs_low_c")]
+    return (*halls, *liquid, *(f"{p.name}.{limit}" for p in site.plant for limit in ("lift_low_k", "free_high_k")))
 
 
 def problem_of(site: Site, parameters: ReducedParameters, limits: Limits, request: PlanRequest) -> Problem:
@@ -107,11 +109,20 @@ def _soft_limits(site: Site, parameters: ReducedParameters, limits: Limits, meas
         soft[f"{hall.name}.inlet_high_c"] = h.inlet_recommended_c - max(site.optimiser.inlet_margin_k, spread)
         dewpoint = measured.get(f"{hall.name}.room_dewpoint_c")
         soft[f"{hall.name}.supply_low_c"] = _NO_LIMIT_K if dewpoint is None else dewpoint + h.dewpoint_margin_k
+    soft |= _liquid_limits(site, limits, measured)
     for plant in site.plant:
         lifts = [c.lift_min_k for c in limits.chillers if c.plant == plant.name]
         soft[f"{plant.name}.lift_low_k"] = max(lifts, default=_NO_LIMIT_K)
         soft[f"{plant.name}.free_high_k"] = _FREE_MISSES_K
     return soft
+
+
+def _liquid_limits(site: Site, limits: Limits, measured: Mapping[str, float]) -> dict[str, float]:
+    """Returns the soft limits of technology water: its class less a margin, and the dew point of the dampest hall with one."""
+    dewpoints = [measured[s] for h in site.hall if (s := f"{h.name}.room_dewpoint_c") in measured]
+    low = max(dewpoints, default=_NO_LIMIT_K) + limits.tcs_dewpoint_margin_k + _TCS_MARGIN_K
+    halls = [(h.name, h.liquid) for h in site.hall if h.liquid]
+    return {s: v for name, liquid in halls for s, v in ((f"{name}.tcs_high_c", liquid.tcs_max_c - _TCS_MARGIN_K), (f"{name}.tcs_low_c", low))}
 
 
 def _weights(site: Site, forecast: Forecast, steps: int) -> list[float]:
@@ -132,14 +143,12 @@ def _disturbances_ahead(site: Site, parameters: ReducedParameters, request: Plan
     """Returns the disturbances at step k: loads and weather as forecast, machines as the BAS will probably run them."""
     ahead = dict(now)
     series, states = request.forecast.series, request.estimate.states
-    if WETBULB in series:
-        ahead[WETBULB] = _at(series[WETBULB].median, k)
+    ahead |= {s: _at(series[s].median, k) for s in (WETBULB, DRYBULB) if s in series and s in ahead}
     for hall in site.hall:
         load = series.get(f"{hall.name}.it_load_kw")
         if load is not None:
-            p = parameters.halls[hall.name]
-            mean = mean_inlet_c(p, states[f"{hall.name}.crah_supply_temp_c"], states[f"{hall.name}.rack_inlet_max_c"])
-            ahead[f"{hall.name}.it_base_kw"] = _at(load.median, k) / float(it_factor(p, mean))
+            dp_kpa = request.measured.get(f"{hall.name}.tcs_dp_kpa", design_dp_kpa(site, hall.name))
+            ahead[f"{hall.name}.it_base_kw"] = float(it_base_kw(hall, parameters, _at(load.median, k), states, dp_kpa))
     for plant in site.plant:
         ahead[f"{plant.name}.mode_known"] = math.exp(-k * site.optimiser.step_s / _MODE_HOLDS_S)
         _stage(site, plant, parameters.plants[plant.name], request, now, ahead)

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 
 from controller.optimise.problem import Problem
 
-_NOTABLE = {"chws_setpoint_c": 0.1, "chw_dp_setpoint_kpa": 2.0, "cws_setpoint_c": 0.2, "crah_supply_setpoint_c": 0.1, "crah_fan_setpoint_pct": 1.0}
+_NOTABLE = {
+    "chws_setpoint_c": 0.1,
+    "chw_dp_setpoint_kpa": 2.0,
+    "cws_setpoint_c": 0.2,
+    "crah_supply_setpoint_c": 0.1,
+    "crah_fan_setpoint_pct": 1.0,
+    "tcs_setpoint_c": 0.1,
+    "tcs_dp_setpoint_kpa": 2.0,
+    "fws_setpoint_c": 0.2,
+}
 _TOUCHES = 1e-3  # of a setpoint's notable move: closer than this a bound holds it
 _WEIGHS_KW = 0.5  # a soft limit with a smaller multiplier than this holds nothing [kW/K]
 

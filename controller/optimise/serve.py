@@ -48,7 +48,7 @@ def _build(directory: Path, time_limited: bool) -> Tracker:
     loaded = load_site(directory)
     site = loaded.site
     path = site.directory / site.optimiser.model
-    parameters = load_parameters(path, frozenset(p.name for p in site.plant), frozenset(h.name for h in site.hall))
+    parameters = load_parameters(path, site)
     time_limit_wall_s = site.timing.solver_time_limit_wall_s if time_limited else None
     tracker = Tracker(site, limits_of(site, loaded.points), parameters, time_limit_wall_s)
     tracker.build(site.timing.solver_iterations)

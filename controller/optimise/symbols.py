@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import TypeVar
 
+from plant_models.reduced.liquid_parameters import LoopParameters, TcsParameters
 from plant_models.reduced.parameters import HallParameters, PlantParameters, ReducedParameters, SiteParameters
 from plant_models.reduced.smooth import Value
 
-_Part = TypeVar("_Part", SiteParameters, PlantParameters, HallParameters)
+_Part = TypeVar("_Part", SiteParameters, PlantParameters, HallParameters, TcsParameters, LoopParameters)
 
 
 def flatten(parameters: ReducedParameters) -> dict[str, float]:
@@ -33,7 +34,9 @@ def _rebuilt(parameters: ReducedParameters, make: Callable[[str, float], Value])
     site = _part("site", parameters.site, make)
     plants = {name: _part(f"plants.{name}", part, make) for name, part in parameters.plants.items()}
     halls = {name: _part(f"halls.{name}", part, make) for name, part in parameters.halls.items()}
-    return replace(parameters, site=site, plants=plants, halls=halls)
+    tcs = {name: _part(f"tcs.{name}", part, make) for name, part in parameters.tcs.items()}
+    loops = {name: _part(f"loops.{name}", part, make) for name, part in parameters.loops.items()}
+    return replace(parameters, site=site, plants=plants, halls=halls, tcs=tcs, loops=loops)
 
 
 def _part(name: str, part: _Part, make: Callable[[str, float], Value]) -> _Part:

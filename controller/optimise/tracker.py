@@ -19,6 +19,7 @@ from controller.optimise.problem import WEIGHT, Problem, problem_of, soft_limit_
 from controller.optimise.request import PlanRequest
 from controller.optimise.say import binding_limits, say
 from controller.optimise.symbols import flatten, symbolic
+from plant_models.reduced.liquid_side import TCS_STATE, liquid_halls
 from plant_models.reduced.model import Response, layout_of, respond
 from plant_models.reduced.parameters import ReducedParameters
 from plant_models.site.topology import Site
@@ -31,7 +32,7 @@ Array = NDArray[np.float64]
 _COST = "cost"
 _COST_UNIT_KW = 100.0
 # Weight of a kelvin beyond a soft limit, against power [kW/K]: many times what a kelvin of supply air saves, so it is only spent when it must be.
-_SLACK_KW = {"inlet_high_c": 600.0, "supply_low_c": 300.0, "lift_low_k": 60.0, "free_high_k": 300.0}
+_SLACK_KW = {"inlet_high_c": 600.0, "supply_low_c": 300.0, "lift_low_k": 60.0, "free_high_k": 300.0, "tcs_high_c": 300.0, "tcs_low_c": 300.0}
 # Weight of a move, squared [kW/K2 or kW/unit2]: enough to stop fidgeting within sensor noise, too little to hold back a saving of one per cent.
 _MOVE_KW = {
     "chws_setpoint_c": 4.0,
@@ -39,8 +40,20 @@ _MOVE_KW = {
     "cws_setpoint_c": 2.0,
     "crah_supply_setpoint_c": 6.0,
     "crah_fan_setpoint_pct": 0.06,
+    "tcs_setpoint_c": 2.0,
+    "tcs_dp_setpoint_kpa": 0.004,
+    "fws_setpoint_c": 1.0,
 }
-_SCALE = {"chws_setpoint_c": 5.0, "chw_dp_setpoint_kpa": 50.0, "cws_setpoint_c": 5.0, "crah_supply_setpoint_c": 5.0, "crah_fan_setpoint_pct": 20.0}
+_SCALE = {
+    "chws_setpoint_c": 5.0,
+    "chw_dp_setpoint_kpa": 50.0,
+    "cws_setpoint_c": 5.0,
+    "crah_supply_setpoint_c": 5.0,
+    "crah_fan_setpoint_pct": 20.0,
+    "tcs_setpoint_c": 5.0,
+    "tcs_dp_setpoint_kpa": 50.0,
+    "fws_setpoint_c": 5.0,
+}
 _SHORT_KW_PER_K2 = 1.0
 _SUBSTEPS = 15
 
@@ -105,8 +118,9 @@ class Tracker:
 
     def _idle_asking_kw(self, response: Response) -> Any:
         """Returns a small cost of setpoints out of reach of coils and towers: they would act late, and no gradient leads back from there."""
-        equipment = [*(h.name for h in self._site.hall), *(p.name for p in self._site.plant)]
-        return sum(_SHORT_KW_PER_K2 * response.outputs[f"{name}.short_k"] ** 2 for name in equipment)
+        short = [f"{each.name}.short_k" for kind in (self._site.hall, self._site.plant, self._site.facility_loop) for each in kind]
+        short += [f"{hall.name}.tcs_short_k" for hall in liquid_halls(self._site)]
+        return sum(_SHORT_KW_PER_K2 * response.outputs[name] ** 2 for name in short)
 
     def _violations(self, response: Response, states: Mapping[str, Any], setpoints: Mapping[str, Any], series: Mapping[str, Any]) -> dict[str, Any]:
         """Returns by how much each soft limit is exceeded [K], negative where it holds."""
@@ -114,6 +128,10 @@ class Tracker:
         for hall in self._site.hall:
             beyond[f"{hall.name}.inlet_high_c"] = states[f"{hall.name}.rack_inlet_max_c"] - series[f"{hall.name}.inlet_high_c"]
             beyond[f"{hall.name}.supply_low_c"] = series[f"{hall.name}.supply_low_c"] - states[f"{hall.name}.crah_supply_temp_c"]
+        for hall in liquid_halls(self._site):
+            tcs_c = states[f"{hall.name}.{TCS_STATE}"]
+            beyond[f"{hall.name}.tcs_high_c"] = tcs_c - series[f"{hall.name}.tcs_high_c"]
+            beyond[f"{hall.name}.tcs_low_c"] = series[f"{hall.name}.tcs_low_c"] - tcs_c
         for plant in self._site.plant:
             lacks = series[f"{plant.name}.lift_low_k"] - response.outputs[f"{plant.name}.lift_k"]
             lifts, free = response.outputs[f"{plant.name}.lifting_share"], response.outputs[f"{plant.name}.free_share"]

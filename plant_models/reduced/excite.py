@@ -10,6 +10,7 @@ import numpy as np
 
 from plant_models.reduced.model import PLANT_SETPOINTS
 from safety.limits import MORE_COOLING, Limits, SetpointLimits
+from safety.liquid_rules import LIQUID
 
 _HOLDS_MIN = (80.0, 170.0)  # time to get there at the limits' rates, and half an hour and more to settle
 USUAL_RANGES: Mapping[str, tuple[float, float]] = {
@@ -17,8 +18,11 @@ USUAL_RANGES: Mapping[str, tuple[float, float]] = {
     "cws_setpoint_c": (15.6, 27.0),
     "crah_supply_setpoint_c": (18.0, 23.5),
     "crah_fan_setpoint_pct": (58.0, 95.0),
+    "tcs_setpoint_c": (29.0, 44.0),
+    "fws_setpoint_c": (22.0, 39.0),
 }
 """Where steps go by default: where a good controller works, engineering values; the limits for what is not here."""
+LEAST_GAP_K = 3.0  # engineering value: technology water over facility water, below which valves are open wide and show nothing
 _CAREFUL_PER_MIN: Mapping[str, float] = {"crah_supply_setpoint_c": 0.1, "crah_fan_setpoint_pct": 1.0}
 """Towards less cooling a hall goes no faster: its heat shows late, and a retreat followed by a fast return would go on for ever."""
 
@@ -52,10 +56,21 @@ class Excitation:
         for setpoint, limit in self.limits.setpoints.items():
             target = self.target(setpoint, at_s)
             of_plant = setpoint.partition(".")[2] in PLANT_SETPOINTS
-            if hottest_inlet_c > self.retreat_c + (1.0 if of_plant else 0.0):
+            if setpoint.partition(".")[2] not in LIQUID and hottest_inlet_c > self.retreat_c + (1.0 if of_plant else 0.0):
                 target = limit.high if MORE_COOLING[setpoint.partition(".")[2]] > 0 else limit.low
             asked[setpoint] = _towards(in_force[setpoint], target, _careful(setpoint, limit), elapsed_s)
-        return asked
+        return asked | self._apart(asked, in_force, elapsed_s)
+
+    def _apart(self, asked: Mapping[str, float], in_force: Mapping[str, float], elapsed_s: float) -> dict[str, float]:
+        """Returns facility and technology water moved so that they stay ``LEAST_GAP_K`` apart: facility water gives way first."""
+        moved = dict(asked)
+        for liquid in self.limits.liquids:
+            tcs = f"{liquid.hall}.tcs_setpoint_c"
+            for fws in (f"{loop}.fws_setpoint_c" for loop in liquid.facility_loops):
+                if tcs in moved and fws in moved and moved[fws] > moved[tcs] - LEAST_GAP_K:
+                    moved[fws] = _towards(in_force[fws], moved[tcs] - LEAST_GAP_K, self.limits.setpoints[fws], elapsed_s)
+                    moved[tcs] = max(moved[tcs], min(moved[fws] + LEAST_GAP_K, self.limits.setpoints[tcs].high))
+        return moved
 
 
 def _careful(setpoint: str, limit: SetpointLimits) -> SetpointLimits:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +14,22 @@ from plant_models.reduced.parameters import ReducedParameters
 from plant_models.reduced.simulate import Series, run, series_of
 from plant_models.reduced.table import Array, Data
 
-_PLANT = ("supply_capacity_kj_per_k", "return_capacity_kj_per_k", "chws_tau_s", "condenser_capacity_kj_per_k", "cws_tau_s")
-_BIASES_PLANT = ("chws_over_setpoint_k", "cws_over_setpoint_k", "chwr_bias_k")
-_BIASES_HALL = ("supply_over_setpoint_k", "return_bias_k")
-_HALL = ("supply_tau_s", "inlet_tau_s", "air_capacity_kj_per_k", "mass_capacity_kj_per_k", "mass_conductance_kw_per_k")
+_FITTED: Mapping[str, tuple[str, ...]] = {
+    "plants": ("supply_capacity_kj_per_k", "return_capacity_kj_per_k", "chws_tau_s", "condenser_capacity_kj_per_k", "cws_tau_s"),
+    "halls": ("supply_tau_s", "inlet_tau_s", "air_capacity_kj_per_k", "mass_capacity_kj_per_k", "mass_conductance_kw_per_k"),
+    "tcs": ("tcs_tau_s",),
+    "loops": ("fws_tau_s",),
+}
+_BIASES: Mapping[str, tuple[str, ...]] = {
+    "plants": ("chws_over_setpoint_k", "cws_over_setpoint_k", "chwr_bias_k"),
+    "halls": ("supply_over_setpoint_k", "return_bias_k"),
+    "tcs": ("tcs_over_setpoint_k",),
+    "loops": ("fws_over_setpoint_k",),
+}
+"""What is fitted jointly, by part of the parameters: capacities and lags, and biases."""
 _LAGS_S = (45.0, 900.0)
 _FACTOR = 3.0  # a capacity lies within this factor of its name plate's
+_AIR_FACTOR = 1.25  # downwards, of a hall's air: faster than that no step of a minute follows
 _STRETCH_S = 3600.0
 _STRETCHES = 48
 _STRETCHES_LEAST = 8
@@ -36,7 +48,7 @@ def fit_dynamics(data: Data, parameters: ReducedParameters, seed: int = 0) -> Re
         return parameters
     chosen = np.sort(np.random.default_rng(seed).choice(starts, min(_STRETCHES, starts.size), replace=False))
     names, start, lower, upper = _free(data, parameters)
-    logs = np.array([f.endswith(_LOGARITHMIC) for _, f in names])
+    logs = np.array([f.endswith(_LOGARITHMIC) for _, _, f in names])
 
     def fitted(a: Array) -> ReducedParameters:
         return _with(parameters, names, np.where(logs, np.exp(np.where(logs, a, 0.0)), a))
@@ -68,27 +80,28 @@ def stretch_errors(data: Data, parameters: ReducedParameters, series: Series, st
     return np.nan_to_num(np.concatenate(errors), nan=0.0, posinf=1e3, neginf=-1e3)
 
 
-def _free(data: Data, parameters: ReducedParameters) -> tuple[list[tuple[str, str]], Array, Array, Array]:
-    names = [(p.name, f) for p in data.site.plant for f in (*_PLANT, *_BIASES_PLANT)] + [(h.name, f) for h in data.site.hall for f in (*_HALL, *_BIASES_HALL)]
-    start = np.array([_get(parameters, name) for name in names])
-    lags = np.array([f.endswith("_tau_s") for _, f in names])
-    biases = np.array([f in (*_BIASES_PLANT, *_BIASES_HALL) for _, f in names])
-    lower = np.where(biases, start - 4.0 * _SPREAD_K, np.where(lags, _LAGS_S[0], start / _FACTOR))
+Key = tuple[str, str, str]
+"""Part of the parameters, equipment, field."""
+
+
+def _free(data: Data, parameters: ReducedParameters) -> tuple[list[Key], Array, Array, Array]:
+    keys = [(part, name, f) for part, own in _parts(parameters).items() for name in own for f in (*_FITTED[part], *_BIASES[part])]
+    start = np.array([float(getattr(_parts(parameters)[part][name], f)) for part, name, f in keys])
+    lags = np.array([f.endswith("_tau_s") for _, _, f in keys])
+    biases = np.array([f in _BIASES[part] for part, _, f in keys])
+    least = start / np.array([_AIR_FACTOR if f == "air_capacity_kj_per_k" else _FACTOR for _, _, f in keys])
+    lower = np.where(biases, start - 4.0 * _SPREAD_K, np.where(lags, _LAGS_S[0], least))
     upper = np.where(biases, start + 4.0 * _SPREAD_K, np.where(lags, _LAGS_S[1], start * _FACTOR))
-    return names, np.clip(start, np.where(biases, lower, 1.01 * lower), np.where(biases, upper, 0.99 * upper)), lower, upper
+    return keys, np.clip(start, np.where(biases, lower, 1.01 * lower), np.where(biases, upper, 0.99 * upper)), lower, upper
 
 
-def _get(parameters: ReducedParameters, name: tuple[str, str]) -> float:
-    part = parameters.plants.get(name[0]) or parameters.halls[name[0]]
-    return float(getattr(part, name[1]))
+def _parts(parameters: ReducedParameters) -> dict[str, Mapping[str, Any]]:
+    return {part: getattr(parameters, part) for part in _FITTED}
 
 
-def _with(parameters: ReducedParameters, names: list[tuple[str, str]], values: Array) -> ReducedParameters:
-    changes: dict[str, dict[str, float]] = {}
-    for (equipment, field), value in zip(names, values, strict=True):
-        changes.setdefault(equipment, {})[field] = float(value)
-    return replace(
-        parameters,
-        plants={n: replace(p, **changes.get(n, {})) for n, p in parameters.plants.items()},
-        halls={n: replace(h, **changes.get(n, {})) for n, h in parameters.halls.items()},
-    )
+def _with(parameters: ReducedParameters, keys: list[Key], values: Array) -> ReducedParameters:
+    changes: dict[tuple[str, str], dict[str, float]] = {}
+    for (part, name, field), value in zip(keys, values, strict=True):
+        changes.setdefault((part, name), {})[field] = float(value)
+    parts: dict[str, Any] = {part: {name: replace(p, **changes.get((part, name), {})) for name, p in own.items()} for part, own in _parts(parameters).items()}
+    return replace(parameters, **parts)

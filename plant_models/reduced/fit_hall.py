@@ -1,4 +1,4 @@
-"""Fits a hall's static parameters: air and fans, rise of the hottest inlet, coil, and how IT power follows the inlet."""
+"""Fits a hall's static parameters: air and fans, rise of the hottest inlet, and how IT power follows the inlet; its coil has ``fit_coil``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from plant_models.reduced.fit_heat import air_heat_kw, fan_share
-from plant_models.reduced.hall import AIR_KJ_PER_KGK, coil_effectiveness, coil_water_kgs, inlet_rise_k, mean_inlet_c
+from plant_models.reduced.fit_heat import fan_share
+from plant_models.reduced.hall import inlet_rise_k, mean_inlet_c
 from plant_models.reduced.parameters import HallParameters
 from plant_models.reduced.prior import fit_curve, fit_shares
-from plant_models.reduced.smooth import larger, positive, smaller
 from plant_models.reduced.table import Array, Data
-from plant_models.site.topology import Hall, Plant
+from plant_models.site.topology import Hall
 
 _IT_SPAN_S = 900.0  # the shortest over which inlets move and work hardly does
 _IT_PER_K_SPREAD = 0.001  # published: 0.35-0.5 %/K (Coroama 2025)
@@ -23,11 +22,7 @@ def fit_hall(data: Data, hall: Hall, start: HallParameters) -> HallParameters:
     """Returns a hall's parameters fitted to the steady rows, in the order in which one rests on the other."""
     fitted = _fit_fans(data, hall, start)
     fitted = _fit_mean_inlet(data, hall, fitted)
-    fitted = _fit_inlet(data, hall, fitted)
-    fitted = _fit_it(data, hall, fitted)
-    plant = next((p for p in data.site.plant if p.name == hall.plant), None)
-    alone = plant is not None and sum(h.plant == plant.name for h in data.site.hall) == 1
-    return _fit_coil(data, hall, plant, fitted) if plant is not None and alone else fitted
+    return _fit_it(data, hall, _fit_inlet(data, hall, fitted))
 
 
 def _fit_fans(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
@@ -53,14 +48,15 @@ def _fit_mean_inlet(data: Data, hall: Hall, p: HallParameters) -> HallParameters
 
 def _fit_inlet(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
     names = ("server_flow_kgs", "server_idle_share", "recirculation_base_share", "recirculation_slope", "recirculation_onset")
-    supply, hottest, load = (data[f"{hall.name}.{q}"] for q in ("crah_supply_temp_c", "rack_inlet_max_c", "it_load_kw"))
+    supply, hottest = (data[f"{hall.name}.{q}"] for q in ("crah_supply_temp_c", "rack_inlet_max_c"))
+    load = data[f"{hall.name}.it_load_kw"] * p.air_share
     f = fan_share(data, hall)
     rows = data.calm(hall.name) & data.fit & np.isfinite(supply + hottest + load + f)
     mean = mean_inlet_c(p, supply, hottest)[rows]
 
     def residual(values: Array) -> Array:
         q = replace(p, **dict(zip(names, map(float, values), strict=True)))
-        found: Array = supply[rows] + inlet_rise_k(q, hall.it_capacity_kw, f[rows], load[rows], mean) - hottest[rows]
+        found: Array = supply[rows] + inlet_rise_k(q, hall.air_capacity_kw, f[rows], load[rows], mean) - hottest[rows]
         return found / _NOTABLE_K
 
     start = [getattr(p, n) for n in names]
@@ -71,7 +67,12 @@ def _fit_inlet(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
 
 
 def _fit_it(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
-    """Returns parameters with IT power's rise with the inlet, from changes over a quarter hour, in which work changes by chance."""
+    """Returns parameters with IT power's rise with the inlet, from changes over a quarter hour, in which work changes by chance.
+
+    In a liquid hall the inlet moves too little of it to show.
+    """
+    if hall.liquid:
+        return p
     load, at_s = data[f"{hall.name}.it_load_kw"], data["at_s"]
     mean = mean_inlet_c(p, data[f"{hall.name}.crah_supply_temp_c"], data[f"{hall.name}.rack_inlet_max_c"])
     span = max(1, round(_IT_SPAN_S / data.step_s))
@@ -85,35 +86,3 @@ def _fit_it(data: Data, hall: Hall, p: HallParameters) -> HallParameters:
         return np.asarray((grows[rows] - a[0] * rises[rows] - a[1]) / 0.01, dtype=float)
 
     return replace(p, it_per_k=fit_curve(residual, [p.it_per_k, 0.0], [_IT_PER_K_SPREAD, 0.01], [0.0, -0.1], [0.012, 0.1])[0])
-
-
-def _fit_coil(data: Data, hall: Hall, plant: Plant, p: HallParameters) -> HallParameters:
-    """Returns parameters of the coil, from the water that the plant delivers beyond its bypass, and from supply air that missed its setpoint."""
-    names = ("coil_reach_share", "coil_flow_kgs", "coil_flow_exponent", "coil_open_flow_kgs", "supply_over_setpoint_k")
-    supply, heat = data[f"{hall.name}.crah_supply_temp_c"], air_heat_kw(data, hall, p)
-    setpoint = data.setpoint(f"{hall.name}.crah_supply_setpoint_c", f"{hall.name}.crah_supply_temp_c")
-    dp = np.maximum(data.setpoint(f"{plant.name}.chw_dp_setpoint_kpa", f"{plant.name}.chw_dp_kpa"), 1.0)
-    water, flow, f = data[f"{plant.name}.chws_temp_c"], data[f"{plant.name}.chw_flow_kgs"], fan_share(data, hall)
-    through = flow > 1.05 * data.machines[plant.name].chillers * _bypass_kgs(data, plant)  # else the meter shows the bypass, not the coils
-    rows = data.still & data.fit & np.isfinite(supply + heat + setpoint + dp + water + flow + f)
-    back = supply + heat / (AIR_KJ_PER_KGK * p.air_flow_kgs * f)
-
-    def residual(values: Array) -> Array:
-        q = replace(p, **dict(zip(names, map(float, values), strict=True)))
-        most = q.coil_open_flow_kgs * np.sqrt(dp / plant.chw_dp_max_kpa)
-        reached = larger(setpoint + q.supply_over_setpoint_k, back - coil_effectiveness(q, f, most) * (back - water), 0.2)
-        wanted = positive(back - supply, 0.1) / positive(back - water, 1.0)
-        drawn = smaller(coil_water_kgs(q, f, wanted), most, 0.02 * q.coil_open_flow_kgs)
-        errors = np.concatenate([(drawn - flow)[rows & through] / (0.05 * plant.chw_flow_kgs), (reached - supply)[rows] / _NOTABLE_K])
-        return np.asarray(errors, dtype=float)
-
-    start = [getattr(p, n) for n in names]
-    spread = [0.1, 0.5 * start[1], 0.5, 0.5 * start[3], 0.3]
-    lower = [0.4, 0.02 * plant.chw_flow_kgs, 0.0, 0.3 * plant.chw_flow_kgs, -1.5]
-    upper = [1.0, 4.0 * plant.chw_flow_kgs, 3.0, 5.0 * plant.chw_flow_kgs, 1.5]
-    return replace(p, **dict(zip(names, fit_curve(residual, start, spread, lower, upper), strict=True)))
-
-
-def _bypass_kgs(data: Data, plant: Plant) -> float:
-    shares = [c.evaporator_flow_kgs * c.evaporator_flow_min_share for c in data.site.chiller if c.plant == plant.name]
-    return max(shares, default=0.0)

@@ -59,7 +59,7 @@ def fan_kw(data: Data, hall: Hall, p: HallParameters) -> Array:
 
 def air_heat_kw(data: Data, hall: Hall, p: HallParameters) -> Array:
     """Returns the heat into a hall's air by row [kW]."""
-    found: Array = data[f"{hall.name}.it_load_kw"] * (1.0 + p.heat_share) + fan_kw(data, hall, p)
+    found: Array = data[f"{hall.name}.it_load_kw"] * (p.air_share + p.heat_share) + fan_kw(data, hall, p)
     return found
 
 

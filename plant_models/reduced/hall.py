@@ -25,7 +25,7 @@ class HallState:
 
 @dataclass(frozen=True, slots=True)
 class HallInputs:
-    """What acts on a hall: setpoints, the IT power it would draw at 25 degC inlet [kW], and the water that its coils are given."""
+    """What acts on a hall: setpoints, the air-cooled IT power it would draw at 25 degC inlet [kW], and the water that its coils are given."""
 
     supply_setpoint_c: Value
     fan_share: Value
@@ -86,7 +86,10 @@ def inlet_rise_k(p: HallParameters, capacity_kw: float, fan_share: Value, it_kw:
 
 
 def hall_response(p: HallParameters, capacity_kw: float, served: bool, x: HallState, u: HallInputs) -> HallResponse:
-    """Returns how a hall answers; ``served`` is whether a plant's water cools it, else its supply air always reaches its setpoint."""
+    """Returns how a hall answers; ``served`` is whether a plant's water cools it, else its supply air always reaches its setpoint.
+
+    ``capacity_kw`` is the air-cooled IT power at design [kW].
+    """
     mean = mean_inlet_c(p, x.supply_c, x.inlet_c)
     it_kw = u.it_base_kw * it_factor(p, mean)
     fan_kw = fan_power_kw(p, u.fan_share)
@@ -104,7 +107,7 @@ def hall_response(p: HallParameters, capacity_kw: float, served: bool, x: HallSt
     rates = HallState(
         supply_c=(supply_target - x.supply_c) / p.supply_tau_s,
         inlet_c=(x.supply_c + inlet_rise_k(p, capacity_kw, u.fan_share, it_kw, mean) - x.inlet_c) / p.inlet_tau_s,
-        return_c=(it_kw * (1.0 + p.heat_share) + fan_kw - coil_kw - to_mass_kw) / p.air_capacity_kj_per_k,
+        return_c=(it_kw * (1.0 + p.heat_share / p.air_share) + fan_kw - coil_kw - to_mass_kw) / p.air_capacity_kj_per_k,
         mass_c=to_mass_kw / p.mass_capacity_kj_per_k,
     )
     return HallResponse(rates, it_kw, fan_kw, coil_kw, water_kgs, mean, supply_target - held_c)

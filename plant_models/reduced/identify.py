@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from plant_models.reduced.fit_coil import fit_coils
 from plant_models.reduced.fit_dynamics import fit_dynamics, whole_stretches
 from plant_models.reduced.fit_hall import fit_hall
 from plant_models.reduced.fit_heat import balance
+from plant_models.reduced.fit_liquid import fit_liquid_side
 from plant_models.reduced.fit_plant import fit_plant, fit_site
 from plant_models.reduced.judge import judge, misses
-from plant_models.reduced.model import WETBULB
 from plant_models.reduced.nameplate import from_name_plate
 from plant_models.reduced.parameters import FittedOn, ReducedParameters
 from plant_models.reduced.simulate import Series, run, series_of
 from plant_models.reduced.table import Data, IdentificationError, Table, prepare
 from plant_models.reduced.validity import ranges_of
+from plant_models.reduced.weather import WETBULB
 from plant_models.site.topology import Site
 
 __all__ = ["IdentificationError", "Identified", "identify"]
@@ -31,6 +33,9 @@ _MOVED_LEAST: Mapping[str, float] = {
     "cws_setpoint_c": 0.5,
     "crah_supply_setpoint_c": 0.4,
     "crah_fan_setpoint_pct": 3.0,
+    "tcs_setpoint_c": 0.5,
+    "tcs_dp_setpoint_kpa": 5.0,
+    "fws_setpoint_c": 0.5,
 }
 """Standard deviation below which the data hardly show an offered setpoint's effect: it is then mostly that of the name plates."""
 
@@ -66,14 +71,13 @@ def identify(site: Site, table: Table, source: str, days_least: float = DAYS_LEA
 
 def fit(data: Data, start: ReducedParameters) -> ReducedParameters:
     """Returns parameters fitted to the rows that may be used: heat balance, then machines and halls, then the dynamics jointly."""
-    start = balance(data, start)
+    start = balance(data, fit_liquid_side(data, start))
     site = data.site
-    parameters = replace(
-        start,
-        site=fit_site(data, start.site),
-        plants={p.name: fit_plant(data, p, start.plants[p.name]) for p in site.plant},
-        halls={h.name: fit_hall(data, h, start.halls[h.name]) for h in site.hall},
-    )
+    halls = {h.name: fit_hall(data, h, start.halls[h.name]) for h in site.hall}
+    for plant in site.plant:
+        halls |= fit_coils(data, plant, halls)
+    plants = {p.name: fit_plant(data, p, start.plants[p.name]) for p in site.plant}
+    parameters = replace(start, site=fit_site(data, start.site), plants=plants, halls=halls)
     parameters = fit_dynamics(data, parameters)
     series = series_of(data, parameters)
     spread = {h.name: _inlet_spread_k(data, parameters, series, f"{h.name}.rack_inlet_max_c") for h in site.hall}

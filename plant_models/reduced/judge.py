@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from plant_models.reduced.fit_dynamics import whole_stretches
 from plant_models.reduced.fit_machines import chillers_of, power_kw, pumps_of, towers_of
+from plant_models.reduced.liquid_side import liquid_halls, loop_machines
 from plant_models.reduced.parameters import ReducedParameters
 from plant_models.reduced.simulate import Columns, Series, advance, respond_at
 from plant_models.reduced.table import Array, Data, Mask
@@ -40,6 +41,8 @@ ACCEPTED: Final[Mapping[str, tuple[Bound, ...]]] = {
     "rack_inlet_max_c": (Bound("rmse_k", 0.3, "an hour ahead"),),
     "chws_temp_c": (Bound("rmse_k", 0.5, "an hour ahead; engineering value"),),
     "cws_temp_c": (Bound("rmse_k", 0.8, "an hour ahead; engineering value"),),
+    "tcs_supply_temp_c": (Bound("rmse_k", 0.5, "an hour ahead; engineering value"),),
+    "fws_supply_temp_c": (Bound("rmse_k", 0.5, "an hour ahead; engineering value"),),
 }
 """By quantity. ASHRAE Guideline 14-2014 asks 0.30 hourly and 0.10 of the sum."""
 AFTER_EXCITATION: Final = 0.08
@@ -75,6 +78,9 @@ def measured_powers(data: Data) -> dict[str, Array]:
         groups[f"{plant.name}.chw_pumps_kw"] = power_kw(data, pumps_of(data, plant, "chw"))
         groups[f"{plant.name}.cw_pumps_kw"] = power_kw(data, pumps_of(data, plant, "cw"))
         groups[f"{plant.name}.towers_kw"] = power_kw(data, towers_of(data, plant))
+    groups |= {f"{h.name}.cdu_pumps_kw": power_kw(data, [c.name for c in data.site.cdu if c.hall == h.name]) for h in liquid_halls(data.site)}
+    for loop in data.site.facility_loop:
+        groups |= {f"{loop.name}.{group}": power_kw(data, names) for group, names in loop_machines(data.site, loop.name).items()}
     known = {group: values for group, values in groups.items() if values is not None}
     sums = {COOLING: np.sum(list(known.values()), axis=0)} if known else {}
     facility = data.table.get("site.facility_power_kw")

@@ -9,9 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plant_models.reduced.hall import HallInputs, HallResponse, HallState, hall_response
+from plant_models.reduced.liquid_side import (
+    LOOP_DISTURBANCES,
+    LOOP_GROUPS,
+    LOOP_SETPOINTS,
+    LOOP_STATE,
+    TCS_SETPOINTS,
+    TCS_STATE,
+    add_liquid,
+    liquid_halls,
+    loop_responses,
+    tcs_responses,
+)
 from plant_models.reduced.parameters import ReducedParameters
 from plant_models.reduced.plant import Machines, PlantInputs, PlantResponse, PlantState, plant_response
 from plant_models.reduced.smooth import Value
+from plant_models.reduced.weather import DRYBULB, WETBULB
 from plant_models.site.topology import Hall, Plant, Site
 
 PLANT_STATES = ("chws_temp_c", "chwr_temp_c", "cws_temp_c")
@@ -30,7 +43,6 @@ PLANT_DISTURBANCES = (
     "other_flow_kgs",
 )
 PLANT_GROUPS = ("chillers_kw", "chw_pumps_kw", "cw_pumps_kw", "towers_kw")
-WETBULB = "weather.oa_wetbulb_c"
 _SECONDS_PER_HOUR = 3600.0
 
 
@@ -75,14 +87,19 @@ def free_offset_of(plant: str) -> str:
 
 def layout_of(site: Site) -> Layout:
     """Returns the names of a site's reduced model."""
+    liquid, loops = liquid_halls(site), site.facility_loop
     states = [f"{p.name}.{s}" for p in site.plant for s in PLANT_STATES] + [f"{h.name}.{s}" for h in site.hall for s in HALL_STATES]
+    states += [f"{h.name}.{TCS_STATE}" for h in liquid] + [f"{loop.name}.{LOOP_STATE}" for loop in loops]
     setpoints = [f"{p.name}.{s}" for p in site.plant for s in PLANT_SETPOINTS] + [f"{h.name}.{s}" for h in site.hall for s in HALL_SETPOINTS]
+    setpoints += [f"{h.name}.{s}" for h in liquid for s in TCS_SETPOINTS] + [f"{loop.name}.{s}" for loop in loops for s in LOOP_SETPOINTS]
     disturbances = [f"{p.name}.{d}" for p in site.plant for d in PLANT_DISTURBANCES] + [f"{h.name}.it_base_kw" for h in site.hall]
+    disturbances += [f"{loop.name}.{d}" for loop in loops for d in LOOP_DISTURBANCES]
     groups = [f"{p.name}.{g}" for p in site.plant for g in PLANT_GROUPS] + [f"{h.name}.crah_fans_kw" for h in site.hall]
+    groups += [f"{h.name}.cdu_pumps_kw" for h in liquid] + [f"{loop.name}.{g}" for loop in loops for g in LOOP_GROUPS]
     return Layout(
         states=tuple(states),
         setpoints=tuple(setpoints),
-        disturbances=(*disturbances, WETBULB),
+        disturbances=(*disturbances, WETBULB, *((DRYBULB,) if loops else ())),
         offsets=tuple(drift_of(s) for s in states if not s.endswith(".mass_temp_c"))
         + tuple(share_of(g) for g in groups)
         + tuple(free_offset_of(p.name) for p in site.plant),
@@ -119,8 +136,10 @@ def respond(
         _add_plant(name, plant_answer, states, rates, powers, outputs)
     for name, hall_answer in halls.items():
         _add_hall(name, hall_answer, drifts, rates, powers, outputs)
+    tcs = tcs_responses(site, parameters, states, setpoints, disturbances)
+    add_liquid(tcs, loop_responses(site, parameters, states, setpoints, disturbances, tcs), drifts, rates, powers, outputs)
     corrected = {g: kw * (1.0 + offsets[share_of(g)]) if share_of(g) in offsets else kw for g, kw in powers.items()}
-    it_kw = sum((h.it_kw for h in halls.values()), start=0.0)
+    it_kw = sum((corrected[f"{h.name}.it_kw"] for h in site.hall), start=0.0)
     corrected["site.losses_kw"] = parameters.site.losses_fixed_kw + parameters.site.losses_share * it_kw
     return Response(rates, corrected, outputs)
 
@@ -137,11 +156,11 @@ def _hall(
     inputs = HallInputs(
         supply_setpoint_c=setpoints[f"{hall.name}.crah_supply_setpoint_c"],
         fan_share=setpoints[f"{hall.name}.crah_fan_setpoint_pct"] / 100.0,
-        it_base_kw=disturbances[f"{hall.name}.it_base_kw"],
+        it_base_kw=disturbances[f"{hall.name}.it_base_kw"] * parameters.halls[hall.name].air_share,
         water_c=states[f"{plant.name}.chws_temp_c"] if plant else 0.0,
         dp_share=setpoints[f"{plant.name}.chw_dp_setpoint_kpa"] / plant.chw_dp_max_kpa if plant else 1.0,
     )
-    return hall_response(parameters.halls[hall.name], hall.it_capacity_kw, plant is not None, HallState(supply, inlet, back, mass), inputs)
+    return hall_response(parameters.halls[hall.name], hall.air_capacity_kw, plant is not None, HallState(supply, inlet, back, mass), inputs)
 
 
 def _plant(

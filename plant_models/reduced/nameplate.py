@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from plant_models.reduced.nameplate_liquid import loop_of_name_plate, tcs_of_name_plate
 from plant_models.reduced.parameters import FittedOn, HallParameters, PlantParameters, ReducedParameters, SiteParameters
 from plant_models.site.topology import Hall, Plant, PumpGroup, Site
 
@@ -9,6 +10,7 @@ NAME_PLATE = "name plate"
 _WATER_KJ_PER_KGK = 4.186
 _PIPE_KPA = 40.0  # at design flow, a common design
 _EVAPORATOR_KPA = 60.0
+_AIR_LEAST_S = 30.0  # halls of few, dense racks: what the air passes of plenum, containment and pipes counts too
 
 
 def from_name_plate(site: Site) -> ReducedParameters:
@@ -18,6 +20,8 @@ def from_name_plate(site: Site) -> ReducedParameters:
         plants={plant.name: _plant(site, plant) for plant in site.plant},
         halls={hall.name: _hall(site, hall) for hall in site.hall},
         fitted_on=FittedOn(source=NAME_PLATE),
+        tcs={hall.name: tcs_of_name_plate(site, hall, hall.liquid) for hall in site.hall if hall.liquid},
+        loops={loop.name: loop_of_name_plate(site, loop) for loop in site.facility_loop},
     )
 
 
@@ -76,22 +80,22 @@ def _pumps(site: Site, plant: Plant, serves: str) -> PumpGroup | None:
 
 def _hall(site: Site, hall: Hall) -> HallParameters:
     racks = hall.row_count * hall.racks_per_row
-    flow = sum(p.chw_flow_kgs for p in site.plant if p.name == hall.plant) or hall.it_capacity_kw / 42.0
+    flow = sum(p.chw_flow_kgs for p in site.plant if p.name == hall.plant) or hall.air_capacity_kw / 42.0
     return HallParameters(
         air_flow_kgs=hall.crah_air_flow_kgs,
-        fan_linear_kw=0.005 * hall.it_capacity_kw,
-        fan_cubic_kw=0.035 * hall.it_capacity_kw,
+        fan_linear_kw=0.005 * hall.air_capacity_kw,
+        fan_cubic_kw=0.35 * hall.crah_air_flow_kgs,
         supply_tau_s=90.0,
         supply_over_setpoint_k=0.0,
         inlet_tau_s=120.0,
-        air_capacity_kj_per_k=60.0 * racks,
+        air_capacity_kj_per_k=max(60.0 * racks, _AIR_LEAST_S * hall.crah_air_flow_kgs),
         mass_capacity_kj_per_k=240.0 * racks,
         mass_conductance_kw_per_k=0.4 * racks,
         coil_reach_share=0.95,
         coil_flow_kgs=0.4 * flow,
         coil_flow_exponent=1.5,
         coil_open_flow_kgs=1.5 * flow,
-        server_flow_kgs=hall.it_capacity_kw / 12.0,
+        server_flow_kgs=hall.air_capacity_kw / 12.0,
         server_idle_share=0.5,
         server_flow_per_k=0.012,
         recirculation_base_share=0.08,
@@ -103,4 +107,5 @@ def _hall(site: Site, hall: Hall) -> HallParameters:
         it_per_k=0.0035,
         it_per_k_hot=0.002,
         inlet_spread_k=0.5,
+        air_share=hall.air_capacity_kw / hall.it_capacity_kw,
     )

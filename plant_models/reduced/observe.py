@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from plant_models.reduced.hall import it_factor, mean_inlet_c
-from plant_models.reduced.model import PLANT_STATES, WETBULB, layout_of
-from plant_models.reduced.parameters import HallParameters, PlantParameters, ReducedParameters
+from plant_models.reduced.liquid_side import LOOP_STATE, TCS_STATE, it_base_kw, liquid_halls, loop_machines
+from plant_models.reduced.model import PLANT_STATES, layout_of
+from plant_models.reduced.parameters import PlantParameters, ReducedParameters
 from plant_models.reduced.plant import WATER_KJ_PER_KGK
-from plant_models.site.topology import Hall, Plant, Site
+from plant_models.reduced.weather import DRYBULB, WETBULB
+from plant_models.site.topology import Plant, Site
 from safety.signals import EconomiserState, MachineState, measurement_of
 
 Signals = Mapping[str, float]
@@ -27,7 +28,17 @@ def signals_used(site: Site) -> frozenset[str]:
     machines = {f"{name}.{q}" for name in names for q in ("machine_state", "power_kw")} | {f"{t.name}.fan_pct" for t in site.tower}
     pumps = {f"{p.name}.{q}" for p in site.pump for q in ("running_count", "power_kw")}
     economisers = {f"{e.name}.{q}" for e in site.economiser for q in ("economiser_state", "heat_kw")}
-    return frozenset(plants | halls | rows | machines | pumps | economisers | {WETBULB, "site.losses_power_kw", "site.facility_power_kw"})
+    site_wide = {WETBULB, "site.losses_power_kw", "site.facility_power_kw"}
+    return frozenset(plants | halls | rows | machines | pumps | economisers | site_wide | _liquid_signals(site))
+
+
+def _liquid_signals(site: Site) -> set[str]:
+    tcs = {f"{h.name}.{q}" for h in liquid_halls(site) for q in (TCS_STATE, "tcs_return_temp_c", "tcs_dp_kpa")}
+    loops = {f"{loop.name}.{q}" for loop in site.facility_loop for q in (LOOP_STATE, "fws_return_temp_c", "fws_flow_kgs")}
+    units = {f"{c.name}.{q}" for c in site.cdu for q in ("machine_state", "power_kw", "cdu_flow_kgs")}
+    coolers = {f"{c.name}.{q}" for c in site.dry_cooler for q in ("machine_state", "power_kw", "fan_pct", "pad_state")}
+    trims = {f"{t.name}.{q}" for t in site.trim_chiller for q in ("machine_state", "power_kw")}
+    return tcs | loops | units | coolers | trims | ({DRYBULB} if site.facility_loop else set())
 
 
 def biases_k(parameters: ReducedParameters) -> dict[str, float]:
@@ -48,21 +59,40 @@ def setpoints_known(site: Site, measured: Signals, in_force: Signals) -> dict[st
             known[setpoint] = measured[measurement_of(setpoint)]
         elif setpoint in site.setpoint:
             known[setpoint] = site.setpoint[setpoint].own
-        else:  # a site that neither offers nor measures it: the usual value of its design
-            known[setpoint] = ranges[equipment].chw_dp_max_kpa if quantity == "chw_dp_setpoint_kpa" else _USUAL[quantity]
+        elif quantity == "chw_dp_setpoint_kpa":  # a site that neither offers nor measures it: the usual value of its design
+            known[setpoint] = ranges[equipment].chw_dp_max_kpa
+        else:
+            known[setpoint] = design_dp_kpa(site, equipment) if quantity == "tcs_dp_setpoint_kpa" else _USUAL[quantity]
     return known
 
 
-_USUAL = {"chws_setpoint_c": 10.0, "cws_setpoint_c": 24.0, "crah_supply_setpoint_c": 20.0, "crah_fan_setpoint_pct": 90.0}
+def design_dp_kpa(site: Site, hall: str) -> float:
+    """Returns the pressure of technology water at a hall's racks by design [kPa], 0 in an air hall."""
+    return next((h.liquid.dp_kpa for h in site.hall if h.name == hall and h.liquid), 0.0)
+
+
+_DEPRESSION_K = 5.0  # a usual day
+_USUAL = {
+    "chws_setpoint_c": 10.0,
+    "cws_setpoint_c": 24.0,
+    "crah_supply_setpoint_c": 20.0,
+    "crah_fan_setpoint_pct": 90.0,
+    "tcs_setpoint_c": 40.0,
+    "fws_setpoint_c": 35.0,
+}
 
 
 def disturbances_known(site: Site, parameters: ReducedParameters, measured: Signals, states: Signals) -> dict[str, float]:
     """Returns every disturbance of the model from measurements and states; what is not measured is taken as the design suggests."""
     known = {WETBULB: measured.get(WETBULB, states.get(_first_cws(site), 20.0) - 4.0)}
     for hall in site.hall:
-        known[f"{hall.name}.it_base_kw"] = it_base_kw(hall, parameters.halls[hall.name], measured.get(f"{hall.name}.it_load_kw", 0.0), states)
+        dp_kpa = measured.get(f"{hall.name}.tcs_dp_kpa", design_dp_kpa(site, hall.name))
+        known[f"{hall.name}.it_base_kw"] = float(it_base_kw(hall, parameters, measured.get(f"{hall.name}.it_load_kw", 0.0), states, dp_kpa))
     for plant in site.plant:
         known |= _plant_disturbances(site, plant, parameters.plants[plant.name], measured, states)
+    for loop in site.facility_loop:
+        known |= _loop_disturbances(site, loop.name, measured)
+        known[DRYBULB] = measured.get(DRYBULB, known[WETBULB] + _DEPRESSION_K)
     return known
 
 
@@ -70,10 +100,10 @@ def _first_cws(site: Site) -> str:
     return f"{site.plant[0].name}.cws_temp_c" if site.plant else ""
 
 
-def it_base_kw(hall: Hall, p: HallParameters, it_load_kw: float, states: Signals) -> float:
-    """Returns the IT power [kW] that the present work would draw at 25 degC inlet."""
-    mean = mean_inlet_c(p, states[f"{hall.name}.crah_supply_temp_c"], states[f"{hall.name}.rack_inlet_max_c"])
-    return float(it_load_kw / it_factor(p, mean))
+def _loop_disturbances(site: Site, loop: str, measured: Signals) -> dict[str, float]:
+    coolers = [c.name for c in site.dry_cooler if c.loop == loop]
+    wet = sum(measured.get(f"{c}.pad_state", 0.0) for c in coolers) / max(len(coolers), 1)
+    return {f"{loop}.coolers_running": float(max(_running(coolers, measured, len(coolers)), 1)), f"{loop}.wet_share": wet}
 
 
 def _plant_disturbances(site: Site, plant: Plant, p: PlantParameters, measured: Signals, states: Signals) -> dict[str, float]:
@@ -117,4 +147,7 @@ def powers_measured(site: Site, measured: Signals) -> dict[str, float]:
         groups[f"{plant.name}.towers_kw"] = [f"{t.name}.power_kw" for t in site.tower if t.plant == plant.name]
         groups[f"{plant.name}.chw_pumps_kw"] = [f"{p.name}.power_kw" for p in site.pump if p.plant == plant.name and p.serves == "chw"]
         groups[f"{plant.name}.cw_pumps_kw"] = [f"{p.name}.power_kw" for p in site.pump if p.plant == plant.name and p.serves == "cw"]
+    groups |= {f"{h.name}.cdu_pumps_kw": [f"{c.name}.power_kw" for c in site.cdu if c.hall == h.name] for h in liquid_halls(site)}
+    for loop in site.facility_loop:
+        groups |= {f"{loop.name}.{group}": [f"{n}.power_kw" for n in names] for group, names in loop_machines(site, loop.name).items()}
     return {group: sum(measured[m] for m in members) for group, members in groups.items() if members and all(m in measured for m in members)}

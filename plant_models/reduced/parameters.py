@@ -11,6 +11,9 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from plant_models.reduced.liquid_parameters import LoopParameters, TcsParameters
+from plant_models.site.topology import Site
+
 VERSION = 2
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -106,7 +109,7 @@ class PlantParameters:
 
 @dataclass(frozen=True)
 class HallParameters:
-    """One air-cooled hall with its CRAH group."""
+    """The air of one hall with its CRAH group."""
 
     __pydantic_config__ = _STRICT
     air_flow_kgs: _Positive
@@ -138,7 +141,7 @@ class HallParameters:
     mean_inlet_share: _Share
     """Mean over hottest inlet, each above supply air."""
     heat_share: _NonNegative
-    """Heat into the hall's air beside IT and fans (losses, lighting), over IT power."""
+    """Heat into the hall's air beside IT and fans (losses, lighting), over all IT power of the hall."""
     return_bias_k: _Bias
     """Reading of the return air less what the heat balance asks for."""
     it_per_k: _NonNegative
@@ -147,6 +150,8 @@ class HallParameters:
     """The same in addition, above 27 degC."""
     inlet_spread_k: _NonNegative
     """95 % of the hottest inlets a quarter hour ahead were less than this above the model."""
+    air_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Of the racks' power, what the hall's air takes; the rest goes to technology water."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,9 @@ class ReducedParameters:
     plants: Mapping[str, PlantParameters]
     halls: Mapping[str, HallParameters]
     fitted_on: FittedOn
+    tcs: Mapping[str, TcsParameters] = field(default_factory=dict)
+    """Of the halls that have technology water."""
+    loops: Mapping[str, LoopParameters] = field(default_factory=dict)
     validity: Mapping[str, Range] = field(default_factory=dict)
     """Of each state, setpoint and disturbance; empty on a model from name plates."""
     version: Annotated[int, Field(ge=VERSION, le=VERSION)] = VERSION
@@ -206,10 +214,10 @@ def save_parameters(parameters: ReducedParameters, path: Path) -> None:
     path.write_text(json.dumps({"digest": parameters.digest, **asdict(parameters)}, indent=1, sort_keys=True) + "\n")
 
 
-def load_parameters(path: Path, plants: frozenset[str], halls: frozenset[str]) -> ReducedParameters:
-    """Reads a model file for a site with these plants and halls.
+def load_parameters(path: Path, site: Site) -> ReducedParameters:
+    """Reads a model file for a site.
 
-    Raises ModelFileError with all problems: no file, not JSON, a key or value that is not allowed, a plant or hall missing or unknown, or a
+    Raises ModelFileError with all problems: no file, not JSON, a key or value that is not allowed, a plant, hall or loop missing or unknown, or a
     digest that does not match the content.
     """
     try:
@@ -227,7 +235,12 @@ def load_parameters(path: Path, plants: frozenset[str], halls: frozenset[str]) -
         raise ModelFileError(path, tuple(_in_words(e["loc"], e.get("input"), e["msg"]) for e in error.errors())) from None
     problems = [
         f"{kind}: {sorted(found)}; the site has {sorted(wanted)}"
-        for kind, found, wanted in (("plants", set(parameters.plants), set(plants)), ("halls", set(parameters.halls), set(halls)))
+        for kind, found, wanted in (
+            ("plants", set(parameters.plants), {p.name for p in site.plant}),
+            ("halls", set(parameters.halls), {h.name for h in site.hall}),
+            ("tcs", set(parameters.tcs), {h.name for h in site.hall if h.liquid}),
+            ("loops", set(parameters.loops), {loop.name for loop in site.facility_loop}),
+        )
         if found != wanted
     ]
     if digest != parameters.digest:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_models.reduced.hall import it_factor, mean_inlet_c
-from plant_models.reduced.model import HALL_SETPOINTS, HALL_STATES, PLANT_SETPOINTS, PLANT_STATES, WETBULB, Response, respond
+from plant_models.reduced.liquid_side import LOOP_SETPOINTS, LOOP_STATE, TCS_SETPOINTS, TCS_STATE, it_base_kw, liquid_halls
+from plant_models.reduced.model import HALL_SETPOINTS, HALL_STATES, PLANT_SETPOINTS, PLANT_STATES, Response, respond
 from plant_models.reduced.parameters import ReducedParameters
 from plant_models.reduced.plant import WATER_KJ_PER_KGK
 from plant_models.reduced.smooth import Value
 from plant_models.reduced.table import Array, Data
+from plant_models.reduced.weather import DRYBULB, WETBULB
 from safety.signals import measurement_of
 
 Columns = dict[str, Array]
@@ -50,13 +51,21 @@ def series_of(data: Data, parameters: ReducedParameters) -> Series:
         p = parameters.halls[hall.name]
         states[back] = data[back] - p.return_bias_k if data.has(back) else data[supply] + 10.0
         states[f"{hall.name}.mass_temp_c"] = _smoothed(states[back], 3600.0 / data.step_s)
-        disturbances[f"{hall.name}.it_base_kw"] = data[f"{hall.name}.it_load_kw"] / it_factor(p, mean_inlet_c(p, data[supply], data[inlet]))
-    for plant in site.plant:
-        disturbances |= _plant_disturbances(data, plant.name, states)
+    states |= {f"{h.name}.{TCS_STATE}": data[f"{h.name}.{TCS_STATE}"] for h in liquid_halls(site)}
+    states |= {f"{loop.name}.{LOOP_STATE}": data[f"{loop.name}.{LOOP_STATE}"] for loop in site.facility_loop}
     setpoints: Columns = {}
-    for equipment, kinds in ((site.plant, PLANT_SETPOINTS), (site.hall, HALL_SETPOINTS)):
+    kinds_of = ((site.plant, PLANT_SETPOINTS), (site.hall, HALL_SETPOINTS), (liquid_halls(site), TCS_SETPOINTS), (site.facility_loop, LOOP_SETPOINTS))
+    for equipment, kinds in kinds_of:
         for setpoint in (f"{e.name}.{k}" for e in equipment for k in kinds):
             setpoints[setpoint] = data.setpoint(setpoint, measurement_of(setpoint))
+    for hall in site.hall:
+        dp_kpa = setpoints.get(f"{hall.name}.tcs_dp_setpoint_kpa", 0.0)
+        disturbances[f"{hall.name}.it_base_kw"] = it_base_kw(hall, parameters, data[f"{hall.name}.it_load_kw"], states, dp_kpa)
+    for plant in site.plant:
+        disturbances |= _plant_disturbances(data, plant.name, states)
+    for loop in site.facility_loop:
+        disturbances |= {f"{loop.name}.coolers_running": data.coolers[loop.name].running, f"{loop.name}.wet_share": data.coolers[loop.name].wet_share}
+        disturbances[DRYBULB] = data[DRYBULB]
     return Series(states, setpoints, disturbances)
 
 

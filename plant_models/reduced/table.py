@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_models.reduced.model import HALL_STATES, PLANT_STATES, WETBULB
+from plant_models.reduced.liquid_side import LOOP_STATE, TCS_STATE, liquid_halls
+from plant_models.reduced.model import HALL_STATES, PLANT_STATES
+from plant_models.reduced.weather import DRYBULB, WETBULB
 from plant_models.site.topology import Plant, Site
 from safety.signals import EconomiserState, MachineState
 
@@ -26,6 +28,13 @@ _AT_REST: Mapping[str, float] = {
     "crah_fan_setpoint_pct": 3.0,
     "chws_temp_c": 0.5,
     "crah_supply_temp_c": 0.6,
+}
+_AT_REST_LIQUID: Mapping[str, float] = {
+    "tcs_setpoint_c": 0.3,
+    "tcs_dp_setpoint_kpa": 8.0,
+    "fws_setpoint_c": 0.3,
+    "tcs_supply_temp_c": 0.6,
+    "fws_supply_temp_c": 0.6,
 }
 
 
@@ -51,6 +60,14 @@ class Machines:
 
 
 @dataclass(frozen=True)
+class Coolers:
+    """What of a facility loop's dry coolers had water, and what share of them was wet, by row."""
+
+    running: Array
+    wet_share: Array
+
+
+@dataclass(frozen=True)
 class Data:
     """A table with what follows from it: the pace, steady rows, and the split into days to fit and days held back."""
 
@@ -58,6 +75,8 @@ class Data:
     table: Table
     step_s: float
     machines: Mapping[str, Machines]
+    coolers: Mapping[str, Coolers]
+    """By facility loop."""
     settled: Mask
     """Nothing was switched of late."""
     still: Mask
@@ -82,8 +101,13 @@ class Data:
     def calm(self, equipment: str) -> Mask:
         """Returns the rows before which, for ``SETTLE_S``, time had no gap and nothing of one piece of equipment moved by more than is usual at rest."""
         return ~_recent(_gaps(self.table["at_s"], self.step_s), self.step_s) & _unmoved(
-            {c: v for c, v in self.table.items() if c.startswith(f"{equipment}.")}, self.step_s
+            {c: v for c, v in self.table.items() if c.startswith(f"{equipment}.")}, self.step_s, _AT_REST
         )
+
+    def calm_liquid(self, hall: str, loop: str) -> Mask:
+        """Returns the same rows for the technology water of a hall and a facility loop behind it."""
+        columns = {c: v for c, v in self.table.items() if c.startswith((f"{hall}.", f"{loop}."))}
+        return ~_recent(_gaps(self.table["at_s"], self.step_s), self.step_s) & _unmoved(columns, self.step_s, _AT_REST_LIQUID)
 
     def setpoint(self, setpoint: str, measured: str) -> Array:
         """Returns a setpoint's column, or that of its measurement where the site has none."""
@@ -94,7 +118,9 @@ def needed_columns(site: Site) -> tuple[str, ...]:
     """Returns the columns without which nothing can be identified."""
     plants = [f"{p.name}.{s}" for p in site.plant for s in (*PLANT_STATES[:2], "chw_flow_kgs")]
     halls = [f"{h.name}.{s}" for h in site.hall for s in (*HALL_STATES[:2], "it_load_kw")]
-    return ("at_s", *plants, *halls, *((WETBULB,) if site.tower else ()))
+    liquid = [f"{h.name}.{TCS_STATE}" for h in liquid_halls(site)] + [f"{loop.name}.{q}" for loop in site.facility_loop for q in (LOOP_STATE, "fws_flow_kgs")]
+    weather = ((WETBULB,) if site.tower else ()) + ((DRYBULB,) if site.facility_loop else ())
+    return ("at_s", *plants, *halls, *liquid, *weather)
 
 
 def prepare(site: Site, table: Table, days_least: float, hold_back_every: int) -> Data:
@@ -119,9 +145,10 @@ def prepare(site: Site, table: Table, days_least: float, hold_back_every: int) -
     day = np.floor((at_s - at_s[0]) / _DAY_S).astype(int)
     number = np.cumsum(np.concatenate(([False], np.diff(day) != 0)))
     settled, fit = _settled(at_s, step_s, machines), number % hold_back_every != hold_back_every - 1
-    still = settled & _unmoved(table, step_s)
+    still = settled & _unmoved(table, step_s, _AT_REST)
     enough = int((still & fit).sum()) >= _STILL_ROWS_LEAST
-    return Data(site, table, step_s, machines, settled, still if enough else settled, fit)
+    coolers = {loop.name: _coolers(site, loop.name, table) for loop in site.facility_loop}
+    return Data(site, table, step_s, machines, coolers, settled, still if enough else settled, fit)
 
 
 def _settled(at_s: Array, step_s: float, machines: Mapping[str, Machines]) -> Mask:
@@ -142,15 +169,15 @@ def _recent(changed: Mask, step_s: float) -> Mask:
     return np.asarray(np.convolve(changed.astype(float), np.ones(window + 1))[: changed.size] > 0.5)
 
 
-def _unmoved(table: Table, step_s: float) -> Mask:
-    """Returns the rows before which, for ``SETTLE_S``, no setpoint, supply water or supply air moved by more than is usual at rest."""
+def _unmoved(table: Table, step_s: float, at_rest: Mapping[str, float]) -> Mask:
+    """Returns the rows before which, for ``SETTLE_S``, no setpoint, supply water or supply air moved by more than is usual at rest, by quantity."""
     unmoved = np.ones(next(iter(table.values())).size, dtype=bool)
     window = int(np.ceil(SETTLE_S / step_s))
-    columns = [c for c in table if c.partition(".")[2] in _AT_REST]
+    columns = [c for c in table if c.partition(".")[2] in at_rest]
     for column in columns:
         values = table[column]
         for k in range(1, window + 1):
-            unmoved[k:] &= ~(np.abs(values[k:] - values[:-k]) > _AT_REST[column.partition(".")[2]])
+            unmoved[k:] &= ~(np.abs(values[k:] - values[:-k]) > at_rest[column.partition(".")[2]])
     unmoved[:window] = False
     return unmoved
 
@@ -172,3 +199,11 @@ def _machines(site: Site, plant: Plant, table: Table) -> Machines:
     cells = running([t.name for t in site.tower if t.plant == plant.name], 1.0)
     in_line, free = (mode >= EconomiserState.PARTIAL).astype(float), (mode >= EconomiserState.FULL).astype(float)
     return Machines(chillers, cells, counted("chw", np.maximum(chillers, 1.0)), counted("cw", chillers), in_line, free)
+
+
+def _coolers(site: Site, loop: str, table: Table) -> Coolers:
+    size, names = table["at_s"].size, [c.name for c in site.dry_cooler if c.loop == loop]
+    states = [table[f"{n}.machine_state"] == MachineState.RUNNING for n in names if f"{n}.machine_state" in table]
+    pads = [np.nan_to_num(table[f"{n}.pad_state"]) for n in names if f"{n}.pad_state" in table]
+    running = np.maximum(np.sum(states, axis=0), 1.0) if states else np.full(size, float(len(names)))
+    return Coolers(running, np.mean(pads, axis=0) if pads else np.zeros(size))

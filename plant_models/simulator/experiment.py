@@ -34,7 +34,7 @@ def commission(loaded: LoadedSite, plant_file: Path, weather: Weather, days: flo
     for seed, (month, day, mean) in enumerate(STRETCHES, start=1):
         load = GeneratedLoad(len(site.hall), seed, weather.utc_offset_h, LoadShape(mean=mean))
         start_s = start_of(date(NOMINAL_YEAR, month, day), weather)
-        plant = SimulatedSite(site, loaded.points, truth, weather, load, seed, start_s)
+        plant = SimulatedSite(site, loaded.points, truth, weather, load, _SENSORS_SEED, start_s)
         told(f"{month}-{day}, seed {seed}")
         tables.append(excite(site, plant, Excitation(limits, seed), days))
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}

@@ -31,7 +31,7 @@ def test_only_an_accepted_model_is_written(missed: tuple[str, ...], tmp_path: Pa
         assert MISS in found.text
         assert found.result["model"] is None
     else:
-        assert load_parameters(path, frozenset({"plant"}), frozenset({"hall-a"})) == parameters
+        assert load_parameters(path, LOADED.site) == parameters
 
 
 def test_data_that_cannot_be_used_say_why(tmp_path: Path) -> None:
@@ -44,6 +44,6 @@ def test_data_that_cannot_be_used_say_why(tmp_path: Path) -> None:
 def test_the_examples_models_were_identified_from_readings(site: str) -> None:
     """A model file says what it was fitted on; true parameters or name plates have neither rows nor errors on days held back."""
     loaded = load_site(Path(__file__).parents[2] / "config" / site, {}).site
-    fitted = load_parameters(loaded.directory / "model.json", frozenset(p.name for p in loaded.plant), frozenset(h.name for h in loaded.hall)).fitted_on
+    fitted = load_parameters(loaded.directory / "model.json", loaded).fitted_on
     assert fitted.rows > 1000
     assert fitted.held_back["site.cooling_total_kw"]["cv_rmse"] > 0.0

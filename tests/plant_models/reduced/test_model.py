@@ -11,9 +11,10 @@ import pytest
 
 import plant_models.reduced
 from plant_models.reduced.hall import coil_effectiveness
-from plant_models.reduced.model import WETBULB, drift_of, layout_of, respond
+from plant_models.reduced.model import drift_of, layout_of, respond
 from plant_models.reduced.nameplate import from_name_plate
 from plant_models.reduced.parameters import ReducedParameters
+from plant_models.reduced.weather import WETBULB
 from plant_models.site.topology import Site
 
 
