@@ -16,6 +16,7 @@ from controller.lifetime import counted
 from controller.optimise.worker import PlanRequest
 from controller.record import CycleMemory, CycleRecord, Decision, Given, Orders
 from controller.reuse import go_on
+from controller.rollout.excitation import proposed
 from controller.stages import Stages
 from controller.watch import Seen, watch
 from plant_models.site.ladder import ladder_of
@@ -132,7 +133,8 @@ class Cycle:
         now = Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held, watched, maintenance, doubts, disagree)
         conditions, settling = observe(s.loaded, limits, now)
         mode = next_mode(engage(memory.mode, at_s) if orders.engage else memory.mode, conditions, at_s, s.mode_rules)
-        proposal = choose(mode.mode, corrected, usable, rolled_back(orders, at_s) or reset)
+        usual = choose(mode.mode, corrected, usable, rolled_back(orders, at_s) or reset)
+        proposal = proposed(orders, mode.mode, stage, conditions, at_s) or usual
         planned = proposal.source in (Source.PLAN, Source.CORRECTED)
         situation = replace(situation, confidence=plan_confidence(doubts) if planned else 1.0)
         verdict = judge(proposal.setpoints, situation, limits)

@@ -28,6 +28,7 @@ from controller.optimise.worker import OptimiserWorker
 from controller.plant import HEARTBEAT_SIGNAL, HEARTBEAT_WRAPS, Plant, connect_buses
 from controller.record import CycleMemory, Orders, RunHeader
 from controller.rollout.drills import Drills, failed
+from controller.rollout.excitations import Excitations
 from controller.rollout.experiments import SwitchbackError, Switchbacks, design_from
 from controller.rollout.rollback import ALL, LAST_GOOD, RollbackError, Rollbacks, known_good, resume, stage_for
 from controller.rollout.versions import Start, VersionError, Versions
@@ -47,7 +48,7 @@ CANCEL_AGAIN_WALL_S = 0.2
 MAINTENANCE_MOST_H = 168.0  # a week: what takes longer is a change of the site's description
 STAGES_BUILT = (Stage.MONITOR, Stage.SHADOW, Stage.AUTO)
 
-ORDERS = ("release", "engage", "stage", "drill", "rollback", "maintenance", "forecast", "switchback")
+ORDERS = ("release", "engage", "stage", "drill", "rollback", "maintenance", "excite", "forecast", "switchback")
 """What the control socket takes beside questions; each needs a reason and is journalled."""
 
 
@@ -88,6 +89,7 @@ class Daemon:
 
     def __post_init__(self) -> None:
         """Puts the drills on the engine; the first one is due a period after this start."""
+        self.excitations = Excitations(self.engine, self.journal.note)
         self.drills = Drills(self.engine, self.journal.note, self.engine.clock.now_s())
         self.heard = Heard(self.loaded.site)
         self.engine.outlook = self.heard.outlook
@@ -176,6 +178,7 @@ class Daemon:
             await self.journal.note(self._event("forecast_override_over", "daemon", over.says, over.signal))
         await self.drills.after_cycle(done)
         await self.switchbacks.after_cycle(done)
+        await self.excitations.after_cycle(done)
         await self.rollbacks.after_cycle(done)
         if decision.measured.faults and self.cycles == 1:
             log.warning("readings_refused", count=len(decision.measured.faults), first=[f.says for f in decision.measured.faults[:5]])
@@ -209,6 +212,8 @@ class Daemon:
         if do == "drill":
             refused = await self.drills.order(who, reason)
             return {"error": f"drill: {refused}"} if refused else {"done": do, "says": "the drill begins with the next cycle; its result is in the journal"}
+        if do == "excite":
+            return await self.excitations.answer(request, who, reason)
         if do == "rollback":
             return await self._roll_back(request, who, reason)
         if do == "switchback":
@@ -309,6 +314,7 @@ class Daemon:
             "registers": registers(self.engine.limits, memory.wear, memory.rates),
             "drill": {"going_on": self.drills.now is not None, "last": plain(self.drills.last)},
             "switchback": self.switchbacks.status(),
+            "excitation": self.excitations.status(),
             "optimiser_ready": self.optimiser.ready,
             "forecasts": self.heard.told(self.engine.clock.now_s(), self.last.record.decision.measured.values if self.last else {}),
         }

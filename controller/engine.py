@@ -43,6 +43,9 @@ class Engine:
     fallback: Mapping[str, float] = field(default_factory=dict)
     """Setpoints that RESET asks for instead of Guideline 36's, after a rollback."""
 
+    steps: Mapping[str, float] = field(default_factory=dict)
+    """What an excitation asks for in the next cycle, empty without one."""
+
     def __post_init__(self) -> None:
         """Sets the lease as it stands before the first cycle: not wanted."""
         self.loaded = self.cycle.stages.loaded
@@ -77,7 +80,7 @@ class Engine:
 
     async def cycle_once(self) -> Done:
         """Runs one cycle on what has come in since the last one."""
-        orders = replace(self.orders, guard=tuple(sorted(self.guard.findings | self.standing)), setpoints=self.fallback)
+        orders = replace(self.orders, guard=tuple(sorted(self.guard.findings | self.standing)), setpoints=self.fallback, steps=self.steps)
         self.orders = Orders()
         self.guard.findings.clear()
         done = await self.cycle(self.memory, self.stage, self.limits, orders, self.last_receipt, self.outlook(self.clock.now_s()))

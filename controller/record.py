@@ -73,6 +73,8 @@ class Orders:
     reason: str = ""
     setpoints: Mapping[str, float] = field(default_factory=dict)
     """The last known good ones, after a rollback: what RESET asks for instead of Guideline 36."""
+    steps: Mapping[str, float] = field(default_factory=dict)
+    """The next step of an excitation that a person has consented to, by setpoint."""
 
 
 @dataclass(frozen=True)

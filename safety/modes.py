@@ -164,6 +164,9 @@ CAPPED: Final = frozenset({_C.HEAT_WAVE, _C.VERY_HIGH_LOAD, _C.POWER_DISTURBED})
 HARMLESS: Final = frozenset({_C.RESIDUAL_DISTRUSTED})
 """Conditions under which a drill, an excitation or an experiment may go on; under every other one none is begun, and a running one ends."""
 
+WITHOUT_MODEL: Final = frozenset({_C.NO_PLAN, _C.NO_MODEL})
+"""Conditions that an excitation stands besides: it needs neither plan nor model, and is how a site gets one."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModeRules:

@@ -102,6 +102,7 @@ class Source(StrEnum):
     PLAN = "plan"
     CORRECTED = "corrected"
     RESET = "reset"
+    EXPERIMENT = "experiment"
     KEEP = "keep"
     NONE = "none"
 

@@ -1,4 +1,4 @@
-"""Commands over recorded or simulated time: backtest, identify, replay, report."""
+"""Commands over recorded or simulated time: backtest, replay, report."""
 
 from __future__ import annotations
 
@@ -17,15 +17,8 @@ from plant_models.sources.load import SHAPES
 
 
 def add_commands(commands: Any) -> None:
-    """Adds backtest, identify, replay and report."""
+    """Adds backtest, replay and report."""
     _add_backtest(commands)
-    identify = commands.add_parser("identify", help="fit the reduced model to recorded readings and write a versioned model file")
-    identify.add_argument("--config", type=Path, required=True, metavar="DIR")
-    identify.add_argument("--data", type=Path, required=True, action="append", metavar="FILE", help="a journal or a Parquet table; may be given several times")
-    identify.add_argument("--out", type=Path, metavar="FILE", help="where to write the model if it is accepted; default: the file that site.toml names")
-    _json(identify)
-    identify.set_defaults(run=_identify, refuses=SiteErrors)
-
     replay = commands.add_parser("replay", help="decide every recorded cycle again and report what differs")
     replay.add_argument("journal", type=Path)
     replay.add_argument("--cycle", type=int, metavar="N", help="only this cycle")
@@ -146,18 +139,6 @@ def _replay(asked: argparse.Namespace) -> int:
 def _counted(done: int) -> None:
     if done % 100 == 0:
         print(f"{done} cycles replayed", file=sys.stderr)
-
-
-def _identify(asked: argparse.Namespace) -> int:
-    from controller.identify import IdentifyError, identify_site
-
-    try:
-        found = identify_site(load_site(asked.config), asked.data, asked.out)
-    except IdentifyError as error:
-        print(f"coldaisle identify: {error}", file=sys.stderr)
-        return 2
-    _emit(asked.json, found.result, found.text)
-    return 0 if found.published else 1
 
 
 def _report(asked: argparse.Namespace) -> int:

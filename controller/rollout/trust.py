@@ -12,6 +12,7 @@ from controller.hold import holdings
 from plant_models.site.load import LoadedSite
 from safety.limits import Limits
 from safety.modes import WRITES, Mode
+from safety.records import Source
 from safety.rollback import Trigger
 from safety.trends import hottest_inlet_c
 
@@ -50,7 +51,8 @@ class Trust:
         """Adds one cycle; those in which the plan was not in charge count for nothing."""
         given, decision = done.record.given, done.record.decision
         at_s, elapsed_s = decision.measured.taken_at_s, decision.measured.taken_at_s - given.memory.at_s
-        planned = WRITES[given.stage].setpoints and given.memory.mode.mode in PLANNED and decision.memory.mode.mode in PLANNED
+        planned = decision.proposal.source is not Source.EXPERIMENT and given.memory.mode.mode in PLANNED and decision.memory.mode.mode in PLANNED
+        planned = planned and WRITES[given.stage].setpoints
         errors = [abs(value - decision.measured.values[s]) for s, value in self.expected.items() if s.endswith("_c") and s in decision.measured.values]
         self.expected = decision.proposal.predicted if planned else {}
         while self.cycles and at_s - self.cycles[0].at_s > WINDOW_S:

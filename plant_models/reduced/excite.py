@@ -58,7 +58,7 @@ class Excitation:
             of_plant = setpoint.partition(".")[2] in PLANT_SETPOINTS
             if setpoint.partition(".")[2] not in LIQUID and hottest_inlet_c > self.retreat_c + (1.0 if of_plant else 0.0):
                 target = limit.high if MORE_COOLING[setpoint.partition(".")[2]] > 0 else limit.low
-            asked[setpoint] = _towards(in_force[setpoint], target, _careful(setpoint, limit), elapsed_s)
+            asked[setpoint] = towards(in_force[setpoint], target, careful(setpoint, limit), elapsed_s)
         return asked | self._apart(asked, in_force, elapsed_s)
 
     def _apart(self, asked: Mapping[str, float], in_force: Mapping[str, float], elapsed_s: float) -> dict[str, float]:
@@ -68,12 +68,13 @@ class Excitation:
             tcs = f"{liquid.hall}.tcs_setpoint_c"
             for fws in (f"{loop}.fws_setpoint_c" for loop in liquid.facility_loops):
                 if tcs in moved and fws in moved and moved[fws] > moved[tcs] - LEAST_GAP_K:
-                    moved[fws] = _towards(in_force[fws], moved[tcs] - LEAST_GAP_K, self.limits.setpoints[fws], elapsed_s)
+                    moved[fws] = towards(in_force[fws], moved[tcs] - LEAST_GAP_K, self.limits.setpoints[fws], elapsed_s)
                     moved[tcs] = max(moved[tcs], min(moved[fws] + LEAST_GAP_K, self.limits.setpoints[tcs].high))
         return moved
 
 
-def _careful(setpoint: str, limit: SetpointLimits) -> SetpointLimits:
+def careful(setpoint: str, limit: SetpointLimits) -> SetpointLimits:
+    """Returns a setpoint's limits with the slower rate at which steps reduce a hall's cooling."""
     quantity = setpoint.partition(".")[2]
     slow = _CAREFUL_PER_MIN.get(quantity)
     if slow is None:
@@ -83,7 +84,8 @@ def _careful(setpoint: str, limit: SetpointLimits) -> SetpointLimits:
     return replace(limit, raise_per_min=slow if limit.raise_per_min is None else min(slow, limit.raise_per_min))
 
 
-def _towards(value: float, target: float, limit: SetpointLimits, elapsed_s: float) -> float:
+def towards(value: float, target: float, limit: SetpointLimits, elapsed_s: float) -> float:
+    """Returns the value to write now on the way to a target, no faster than the limit's rates and within its range."""
     minutes = elapsed_s / 60.0
     highest = math.inf if limit.raise_per_min is None else value + limit.raise_per_min * minutes
     lowest = -math.inf if limit.lower_per_min is None else value - limit.lower_per_min * minutes

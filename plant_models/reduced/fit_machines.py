@@ -11,7 +11,7 @@ from plant_models.reduced.fit_heat import water_heat_kw
 from plant_models.reduced.parameters import PlantParameters
 from plant_models.reduced.plant import condenser_rise_k, condenser_water_kgs, tower_duty_kgs, tower_reach_kgs
 from plant_models.reduced.prior import fit_curve, fit_shares
-from plant_models.reduced.table import Array, Data
+from plant_models.reduced.table import Array, Data, Mask
 from plant_models.site.topology import Plant
 
 _PINCHES_K = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
@@ -20,6 +20,8 @@ _PART_LOAD_SPREAD = 0.7
 _NOTABLE = 0.02  # of a power
 _NOTABLE_DUTY = 0.05
 _ROWS_LEAST = 30
+_SLOW_FANS_PCT = 35.0  # about the least speed of fans, 10-30 %
+_HELD_ABOVE_K = 0.8  # beyond what a loop that hunts is above its setpoint
 
 
 def power_kw(data: Data, names: list[str]) -> Array | None:
@@ -104,9 +106,21 @@ def fit_chillers(data: Data, plant: Plant, p: PlantParameters) -> PlantParameter
         chiller_load_share=load,
         chiller_standing_kw=standing,
         stage_up_load_share=_stage_up_share(m.chillers, heat / max(p.chiller_capacity_kw, 1.0), p.stage_up_load_share),
-        lift_held_k=float(max(np.quantile((hot - supply)[rows], 0.02), 0.0)),
+        lift_held_k=_lift_held_k(data, plant, p, hot - supply, rows),
         chws_over_setpoint_k=_over_setpoint_k(data, plant),
     )
+
+
+def _lift_held_k(data: Data, plant: Plant, p: PlantParameters, lift: Array, rows: Mask) -> float:
+    """Returns the lift that the BAS keeps [K]: where it held condenser water above its setpoint with hardly any fan, else no more than was ever seen."""
+    cold, m, fans = data[f"{plant.name}.cws_temp_c"], data.machines[plant.name], [f"{c}.fan_pct" for c in towers_of(data, plant)]
+    above = cold - data.setpoint(f"{plant.name}.cws_setpoint_c", f"{plant.name}.cws_temp_c")
+    if fans and data.has(*fans):
+        slow = np.max([data[f] for f in fans], axis=0) < _SLOW_FANS_PCT
+        held = data.settled & data.fit & slow & (above > _HELD_ABOVE_K) & (m.chillers > 0.5) & (m.in_line < 0.5) & np.isfinite(lift)
+        if held.sum() >= _ROWS_LEAST:
+            return float(max(np.median(lift[held]), 0.0))
+    return float(max(min(np.quantile(lift[rows], 0.02), p.lift_held_k), 0.0))
 
 
 def _over_setpoint_k(data: Data, plant: Plant) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_models.reduced.excite import Excitation
+from plant_models.reduced.excite import Excitation, towards
 from plant_models.reduced.observe import signals_used
+from plant_models.reset import ResetMemory, reset
 from plant_models.simulator.plant_file import load_plant_file
 from plant_models.simulator.site import SimulatedSite
 from plant_models.site.limits import limits_of
@@ -19,8 +20,10 @@ from plant_models.site.load import LoadedSite
 from plant_models.site.topology import Site
 from plant_models.sources.load import GeneratedLoad, LoadShape
 from plant_models.sources.weather import NOMINAL_YEAR, Weather, start_of
+from safety.limits import Limits
 
 Table = dict[str, NDArray[np.float64]]
+Row = dict[str, float]
 STRETCHES: Final = ((1, 10, 0.55), (4, 5, 0.70), (5, 20, 0.60), (7, 8, 0.75), (8, 20, 0.85), (10, 3, 0.65), (11, 15, 0.50))
 """Month, day and mean utilisation of the stretches that stand in for commissioning: all seasons, half to nearly full load."""
 _WARM_UP_S = 6 * 3600.0
@@ -41,20 +44,42 @@ def commission(loaded: LoadedSite, plant_file: Path, weather: Weather, days: flo
 
 
 def excite(site: Site, plant: SimulatedSite, excitation: Excitation, days: float) -> Table:
-    """Returns what the BAS of a simulated site showed during ``days`` of steps, one row a cycle; six hours before them are left out.
+    """Returns what the BAS of a simulated site showed during ``days`` of steps, one row a cycle, as ``record`` says; six hours come before."""
+
+    def stepped(row: Row, at_s: float) -> Mapping[str, float]:
+        hottest = max((row[f"{h.name}.rack_inlet_max_c"] for h in site.hall), default=0.0)
+        return excitation.step(row, hottest, at_s, site.timing.cycle_s)
+
+    return record(site, plant, excitation.limits, stepped, days)
+
+
+def operate(site: Site, plant: SimulatedSite, limits: Limits, days: float) -> Table:
+    """Returns what the BAS of a simulated site showed during ``days`` of ordinary operation under Guideline 36 resets, as ``record`` says."""
+    memory = ResetMemory()
+
+    def resets(row: Row, at_s: float) -> Mapping[str, float]:
+        nonlocal memory
+        read = {s: v for s in plant.signals if (v := plant.read(s)) is not None}
+        asked, memory = reset(site, memory, read, at_s)
+        return {s: towards(row[s], v, limits.setpoints[s], site.timing.cycle_s) for s, v in asked.items() if s in limits.setpoints}
+
+    return record(site, plant, limits, resets, days)
+
+
+def record(site: Site, plant: SimulatedSite, limits: Limits, asked: Callable[[Row, float], Mapping[str, float]], days: float) -> Table:
+    """Returns what the BAS of a simulated site showed while setpoints were ``asked`` of it each cycle, by row and plant time; six hours are left out first.
 
     Columns are ``at_s`` [s] and signals in their own units, setpoints in force by their plain name; what was not read is NaN.
     """
     names = sorted(signals_used(site) & plant.signals)
-    setpoints = sorted(excitation.limits.setpoints)
+    setpoints = sorted(limits.setpoints)
     first_s = plant.now_s
     plant.write("daemon.owner_id", float(site.lease.owner_id))
-    rows: list[dict[str, float]] = []
+    rows: list[Row] = []
     beat = 0
     while plant.now_s < first_s + _WARM_UP_S + 86400.0 * days:
         row = {"at_s": plant.now_s} | {s: _number(plant.read(s)) for s in names} | {s: _number(plant.read(f"{s}.effective")) for s in setpoints}
-        hottest = max((row[f"{h.name}.rack_inlet_max_c"] for h in site.hall), default=0.0)
-        for setpoint, value in excitation.step(row, hottest, plant.now_s, site.timing.cycle_s).items():
+        for setpoint, value in asked(row, plant.now_s).items():
             plant.write(f"{setpoint}.request", value)
         if plant.now_s >= first_s + _WARM_UP_S:
             rows.append(row)

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from safety.modes import (
     CAPPED,
     TABLE,
+    WITHOUT_MODEL,
     WRITES,
     Condition,
     Mode,
@@ -140,6 +141,8 @@ def test_experiments_are_refused_under_every_condition_but_distrust_of_the_corre
     for condition in Condition:
         assert bool(experiment_refused(Stage.AUTO, frozenset({condition}))) is (condition != "residual_distrusted")
         assert not experiment_refused(Stage.CANARY, frozenset({condition}), frozenset({condition}))
+    assert sorted(WITHOUT_MODEL) == ["no_model", "no_plan"]
+    assert not experiment_refused(Stage.AUTO, WITHOUT_MODEL, WITHOUT_MODEL)
     both = experiment_refused(Stage.AUTO, frozenset({Condition.HEAT_WAVE, Condition.FIRE}))
     assert both == "Fire alarm: the BAS is in charge. Weather beyond design: Guideline 36 resets are in charge."
 

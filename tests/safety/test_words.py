@@ -33,7 +33,7 @@ BY_HAND = {
         "STUCK": "stuck",
         "DISAGREES": "disagrees",
     },
-    Source: {"PLAN": "plan", "CORRECTED": "corrected", "RESET": "reset", "KEEP": "keep", "NONE": "none"},
+    Source: {"PLAN": "plan", "CORRECTED": "corrected", "RESET": "reset", "EXPERIMENT": "experiment", "KEEP": "keep", "NONE": "none"},
     Outcome: {"VERIFIED": "verified", "REFUSED": "refused", "NOT_READ_BACK": "not_read_back", "DIFFERS": "differs", "UNREACHABLE": "unreachable"},
     Return: {"AT_ONCE": "at_once", "AFTER_HEALTHY_CYCLES": "after_healthy_cycles", "UNDER_TOKEN": "under_token", "BY_PERSON": "by_person"},
     Kind: {
