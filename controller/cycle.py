@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from controller.clamp import Clamp, clamped
+from controller.clamp import Clamp
 from controller.doubt import doubts_of, missed
 from controller.forecast.outlook import Outlook
 from controller.health import BEAT_SIGNAL, Circumstances, observe, refusals_of
-from controller.hold import Holdings, holdings
+from controller.hold import holdings
+from controller.lend import Lending, Written, lend
 from controller.lifetime import counted
 from controller.optimise.worker import PlanRequest
 from controller.record import CycleMemory, CycleRecord, Decision, Given, Orders
@@ -22,18 +22,17 @@ from controller.watch import Seen, watch
 from plant_models.site.ladder import ladder_of
 from safety.authority import plan_confidence, residual_authority
 from safety.balance import contradicted, weigh
-from safety.envelope import judge
+from safety.grants import Grants, footing_after
 from safety.ladder import descend
 from safety.limits import Limits
-from safety.modes import ROW_OF, WRITES, Mode, ModeState, Stage, engage, next_mode
+from safety.modes import ROW_OF, Mode, ModeState, Stage, engage, next_mode
 from safety.ownership import arranged
 from safety.quality import check
-from safety.records import Command, Proposal, Receipt, Situation, Snapshot, Source, Verdict
+from safety.records import Command, Proposal, Receipt, Situation, Snapshot, Source
 from safety.ride_through import reserves
 from safety.signals import Role, point
 from safety.starts import update as started
 from safety.trends import inlets, update
-from safety.wear import choose_writes
 
 
 class PlantSeam(Protocol):
@@ -90,8 +89,13 @@ class Cycle:
     journal: JournalSeam
     run: int
 
-    async def __call__(self, memory: CycleMemory, stage: Stage, limits: Limits, orders: Orders, last_receipt: Receipt | None, outlook: Outlook) -> Done:
-        """Runs one cycle; its intent is durable before anything is written, and the receipt after."""
+    async def __call__(
+        self, memory: CycleMemory, stage: Stage, grants: Grants, limits: Limits, orders: Orders, last_receipt: Receipt | None, outlook: Outlook
+    ) -> Done:
+        """Runs one cycle; its intent is durable before anything is written, and the receipt after.
+
+        Where something is lent to the daemon, that is planned and judged and the rest stays as it is; else everything is, and nothing of it is written.
+        """
         began = time.perf_counter()
         s = self.stages
 
@@ -103,6 +107,7 @@ class Cycle:
         starts = started(memory.starts, measured, limits)
         maintenance = arranged(memory.maintenance, orders.maintenance, orders.maintenance_over, at_s)
         held = holdings(s.loaded, measured, memory.requested)
+        footing = footing_after(memory.footing, held.in_force, memory.requested, at_s)
         estimate, estimator = s.estimator.update(memory.estimator, measured, held.in_force)
         forecast, forecaster = s.forecaster.predict(memory.forecast, measured, at_s, outlook)
         asked_at = time.perf_counter()
@@ -117,7 +122,8 @@ class Cycle:
             runs=starts.runs,
             withdrawn=frozenset(one.equipment for one in maintenance),
         )
-        plan = await self.optimiser.plan(s.request(estimate, forecast, situation, memory, limits))
+        lending = Lending(s.loaded.points, limits, grants, footing, memory, situation)
+        plan = await self.optimiser.plan(s.request(estimate, forecast, lending))
         plan_ms = 1000 * (time.perf_counter() - asked_at)
         usable = go_on(plan, memory.plan, at_s, s.loaded.site.optimiser.step_s)
         misses = missed(s.loaded, limits, memory.misses, memory.plan, memory.requested, measured)
@@ -126,7 +132,7 @@ class Cycle:
         corrected = s.residual.correct(usable, estimate, share)
         reset, reset_memory = s.reset(memory.reset, measured, held.in_force)
         refusals = refusals_of(memory, last_receipt)
-        holds = memory.mode.mode is not Mode.RELEASE and WRITES[stage].setpoints
+        holds = memory.mode.mode is not Mode.RELEASE and bool(grants)
         seen = Seen(snapshot, measured, memory.requested, memory.at_s, last_receipt, holds, memory.mode.latched)
         watched = watch(s.loaded, limits, memory.watch, seen)
         disagree = contradicted(balance)
@@ -136,12 +142,8 @@ class Cycle:
         usual = choose(mode.mode, corrected, usable, rolled_back(orders, at_s) or reset)
         proposal = proposed(orders, mode.mode, stage, conditions, at_s) or usual
         planned = proposal.source in (Source.PLAN, Source.CORRECTED)
-        situation = replace(situation, confidence=plan_confidence(doubts) if planned else 1.0)
-        verdict = judge(proposal.setpoints, situation, limits)
-        wanted, clamps = clamped(s.loaded.points, in_charge(mode.mode, verdict, held, memory.requested), situation, limits)
-        would_write, wear = choose_writes(wanted, memory.requested, memory.wear, limits, at_s)
-        writes = would_write if WRITES[stage].setpoints else {}
-        command = Command({point(setpoint, Role.REQUEST): value for setpoint, value in writes.items()}, hand_back=mode.mode is Mode.RELEASE)
+        written = lend(lending, mode.mode, proposal, plan_confidence(doubts) if planned else 1.0)
+        command = Command({point(setpoint, Role.REQUEST): value for setpoint, value in written.writes.items()}, hand_back=written.hand_back)
         after = CycleMemory(
             at_s=at_s,
             gate=gate,
@@ -150,22 +152,23 @@ class Cycle:
             forecast=forecaster,
             reset=reset_memory,
             mode=mode,
-            wear=wear if writes else memory.wear,
-            requested={} if mode.mode is Mode.RELEASE else {**memory.requested, **writes},
+            wear=written.wear,
+            requested={} if written.hand_back else {**memory.requested, **written.writes},
             plan=plan if plan.solved else memory.plan,
             authority_share=share,
             refusals=refusals,
             bas_beat=measured.values.get(BEAT_SIGNAL, memory.bas_beat),
             cycles=memory.cycles + 1,
             watch=watched,
-            rates=counted(memory.rates, writes, elapsed_s),
+            rates=counted(memory.rates, written.writes, elapsed_s),
             settling=settling,
             starts=starts,
             maintenance=maintenance,
             balance=balance,
             misses=misses,
+            footing=footing,
         )
-        given = Given(stage, memory, limits, orders, last_receipt, snapshot, plan, outlook)
+        given = Given(stage, memory, limits, orders, last_receipt, snapshot, plan, outlook, grants)
         decision = Decision(
             measured=measured,
             estimate=estimate,
@@ -174,18 +177,19 @@ class Cycle:
             reset=reset,
             conditions=conditions,
             proposal=proposal,
-            verdict=verdict,
-            would_write=would_write,
+            verdict=written.verdict,
+            would_write=written.would_write,
             command=command,
             memory=after,
-            says=say(mode, proposal, verdict, len(writes)),
-            clamps=clamps,
+            says=say(mode, proposal, written),
+            clamps=written.clamps,
             reserves=reserves(limits, measured.values),
             doubts=doubts,
+            accepted=written.accepted,
         )
         record = CycleRecord(given, decision)
         cycle = await self.journal.intend(self.run, record, record.digest)
-        receipt = told(await self.plant.verify(command, await self.plant.write(command)), clamps)
+        receipt = told(await self.plant.verify(command, await self.plant.write(command)), written.clamps)
         await self.journal.complete(cycle, receipt)
         return Done(cycle, record, receipt, plan_ms, 1000 * (time.perf_counter() - began))
 
@@ -209,26 +213,15 @@ def rolled_back(orders: Orders, at_s: float) -> Proposal | None:
     return Proposal(Source.KEEP, at_s, solved=True, setpoints=orders.setpoints, says="back to the last known good setpoints")
 
 
-def in_charge(mode: Mode, verdict: Verdict, held: Holdings, requested: Mapping[str, float]) -> Mapping[str, float]:
-    """Returns the setpoints to be in force after this cycle.
-
-    When authority is taken, every setpoint that is ours is asked for at least as it is in force: a request left in the BAS from an earlier spell
-    must never come alive with the heartbeat.
-    """
-    if mode is Mode.RELEASE:
-        return {}
-    untouched = {} if requested else {setpoint: held.in_force[setpoint] for setpoint in sorted(held.writable)}
-    return {**untouched, **verdict.permitted}
-
-
 def told(receipt: Receipt, clamps: tuple[Clamp, ...]) -> Receipt:
     """Returns a receipt that also says what was written otherwise than permitted because of a register's own range."""
     return replace(receipt, says="; ".join(filter(None, (receipt.says, *(clamp.says for clamp in clamps))))) if clamps else receipt
 
 
-def say(mode: ModeState, proposal: Proposal, verdict: Verdict, writes: int) -> str:
-    """Returns in one sentence who is in charge and why, what was proposed, and what the envelope changed."""
+def say(mode: ModeState, proposal: Proposal, written: Written) -> str:
+    """Returns in one sentence who is in charge and why, what was proposed, what the envelope changed, and what came of it."""
     cause = f" ({ROW_OF[mode.cause].told})" if mode.cause else ""
-    narrowed = "; ".join(f"{i.rule} held {i.signal} at {i.permitted:g}" for i in verdict.interventions if i.permitted is not None)
-    written = f"; {writes} written" if writes else ""
-    return f"{mode.mode.name}{cause}: {proposal.says}{'; ' + narrowed if narrowed else ''}{written}"
+    narrowed = "; ".join(f"{i.rule} held {i.signal} at {i.permitted:g}" for i in (written.accepted or written.verdict).interventions if i.permitted is not None)
+    done = f"; {len(written.writes)} written" if written.writes else ""
+    back = "; the plant goes back to the BAS, since less is lent than before" if written.hand_back and mode.mode is not Mode.RELEASE else ""
+    return f"{mode.mode.name}{cause}: {proposal.says}{'; ' + narrowed if narrowed else ''}{done}{back}"

@@ -11,6 +11,7 @@ from controller.forecast.outlook import Outlook
 from controller.guard import Guard, Lease
 from controller.plant import Plant
 from controller.record import CycleMemory, Orders
+from safety.grants import Grant, Grants
 from safety.limits import Limits
 from safety.modes import WRITES, Condition, Mode, Stage
 from safety.records import Receipt
@@ -39,6 +40,9 @@ class Engine:
     """What the BMS is told besides a latch: something that a person must look at."""
     standing: set[Condition] = field(default_factory=set)
     """Conditions that hold until they are taken away again, unlike the guard's findings: a drill, a rollback."""
+
+    grants: Callable[[float], Grants] | None = None
+    """What is lent to the daemon at a plant time [s]; None for everything in AUTO."""
 
     fallback: Mapping[str, float] = field(default_factory=dict)
     """Setpoints that RESET asks for instead of Guideline 36's, after a rollback."""
@@ -83,19 +87,25 @@ class Engine:
         orders = replace(self.orders, guard=tuple(sorted(self.guard.findings | self.standing)), setpoints=self.fallback, steps=self.steps)
         self.orders = Orders()
         self.guard.findings.clear()
-        done = await self.cycle(self.memory, self.stage, self.limits, orders, self.last_receipt, self.outlook(self.clock.now_s()))
+        at_s = self.clock.now_s()
+        grants = (self.grants or self._all_or_nothing)(at_s) if WRITES[self.stage].setpoints else {}
+        done = await self.cycle(self.memory, self.stage, grants, self.limits, orders, self.last_receipt, self.outlook(at_s))
         self.memory, self.last_receipt = done.record.decision.memory, done.receipt
         mode = self.memory.mode.mode
-        self.lease.mode, self.lease.recorded_at_s = mode, self.memory.at_s
+        self.lease.mode, self.lease.recorded_at_s, self.lease.asked = mode, self.memory.at_s, bool(self.memory.requested)
         await self.announce(mode)
         if self.on_cycle is not None:
             await self.on_cycle(done)
         return done
 
+    def _all_or_nothing(self, _at_s: float) -> Grants:
+        """Lends every setpoint in AUTO and none below it: for runs in which nobody widens trust."""
+        return dict.fromkeys(self.limits.setpoints, Grant()) if self.stage is Stage.AUTO else {}
+
     async def announce(self, mode: Mode) -> None:
         """Shows mode, stage, alarm and the holder of the lease on the BMS, where the site has points for them and the stage writes."""
         if WRITES[self.stage].heartbeat:
-            holds = mode < Mode.RELEASE
+            holds = mode < Mode.RELEASE and bool(self.memory.requested)
             owner = float(self.loaded.site.lease.owner_id) if holds else 0.0
             alarm = 1.0 if self.memory.mode.latched or self.alarm else 0.0
             told = {"daemon.mode": float(mode), "daemon.stage": float(self.stage), "daemon.alarm": alarm}

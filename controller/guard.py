@@ -28,10 +28,13 @@ HOT_TICKS: Final = 2  # consecutive ticks above the allowable limit before the g
 
 @dataclass
 class Lease:
-    """What the guard must know of the cycle: whether authority is wanted, and when a cycle was last on disk [s, plant time]."""
+    """What the guard must know of the cycle: whether authority is wanted, whether anything is asked of the plant at all (else there is nothing to keep),
+    and when a cycle was last on disk [s, plant time].
+    """
 
     stage: Stage
     mode: Mode = Mode.RELEASE
+    asked: bool = False
     recorded_at_s: float = float("-inf")
     stopping: bool = False
 
@@ -93,7 +96,8 @@ class Guard:
         missed_s = CYCLES_MISSED * self.loaded.site.timing.cycle_s
         recorded = at_s - self.lease.recorded_at_s <= missed_s
         alarmed = any(ROW_OF[finding].forces is Mode.RELEASE for finding in self.findings)
-        return WRITES[self.lease.stage].heartbeat and self.lease.mode < Mode.RELEASE and recorded and not alarmed and not self.lease.stopping
+        wanted = WRITES[self.lease.stage].heartbeat and self.lease.mode < Mode.RELEASE and self.lease.asked and not self.lease.stopping
+        return wanted and recorded and not alarmed
 
     def judge(self, snapshot: Snapshot) -> set[Condition]:
         """Returns what the critical points show that calls for more caution."""

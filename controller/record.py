@@ -19,6 +19,7 @@ from plant_models.reset import ResetMemory
 from safety.authority import Doubt
 from safety.balance import BalanceMemory
 from safety.conditions import Settling
+from safety.grants import Footing, Grant
 from safety.limits import Limits
 from safety.modes import Condition, ModeState, Stage
 from safety.ownership import Maintenance
@@ -56,6 +57,7 @@ class CycleMemory:
     maintenance: tuple[Maintenance, ...] = ()
     balance: BalanceMemory = field(default_factory=dict)
     misses: Misses = field(default_factory=dict)
+    footing: Footing = field(default_factory=Footing)
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class Given:
     snapshot: Snapshot
     plan: Proposal
     outlook: Outlook = field(default_factory=Outlook)
+    grants: Mapping[str, Grant] = field(default_factory=dict)
+    """What of each setpoint is lent to the daemon in this cycle."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ class Decision:
     reserves: tuple[RideThrough, ...] = ()
     """What each plant has stored against the loss of its chillers now."""
     doubts: frozenset[Doubt] = frozenset()
+    accepted: Verdict | None = None
+    """What was judged of the values that persons accepted, where only those are lent."""
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,9 @@ async def differing(entry: Entry, stages: Stages, solver: OptimiserSeam | None =
     ``given`` means that the recorded inputs are not those it was decided on, ``plan`` that solving again gave another plan.
     """
     given, recorded = entry.record.given, Recorded(entry, solver if entry.record.given.plan.solved else None)
-    await Cycle(stages, recorded, recorded, recorded, entry.run)(given.memory, given.stage, given.limits, given.orders, given.last_receipt, given.outlook)
+    await Cycle(stages, recorded, recorded, recorded, entry.run)(
+        given.memory, given.stage, given.grants, given.limits, given.orders, given.last_receipt, given.outlook
+    )
     if recorded.decided is None:
         return ("cycle",)
     before, now = plain(entry.record.decision), plain(recorded.decided.decision)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from controller.estimate import Estimator
 from controller.forecast import Forecaster
+from controller.lend import Lending
 from controller.optimise.request import PlanRequest
 from controller.record import CycleMemory
 from controller.residual.correct import Residual
@@ -19,11 +20,11 @@ from plant_models.site.gate import gate_rules_of
 from plant_models.site.load import LoadedSite
 from safety.balance import BalanceRule
 from safety.envelope import reach as reach_of
-from safety.limits import Limits
+from safety.grants import confined
 from safety.modes import ModeRules, untouched
 from safety.ownership import callable_now
 from safety.quality import GateMemory, GateRule
-from safety.records import Estimate, Forecast, Measurements, Proposal, Situation, Source
+from safety.records import Estimate, Forecast, Measurements, Proposal, Source
 from safety.trends import Trends
 from safety.wear import WearLedger
 
@@ -47,8 +48,10 @@ class Stages:
         offered = {s: v for s, v in setpoints.items() if s in self.loaded.points.setpoints}
         return Proposal(Source.RESET, measured.taken_at_s, solved=True, setpoints=offered, says="Guideline 36 resets"), after
 
-    def request(self, estimate: Estimate, forecast: Forecast, situation: Situation, memory: CycleMemory, limits: Limits) -> PlanRequest:
-        """Returns what the optimiser is asked in this cycle, with what the envelope lets through as its bounds."""
+    def request(self, estimate: Estimate, forecast: Forecast, lending: Lending) -> PlanRequest:
+        """Returns what the optimiser is asked in this cycle, with what the envelope and what is lent let through as its bounds."""
+        situation, memory = lending.planned, lending.memory
+        within = confined(reach_of(situation, lending.limits), lending.grants, lending.footing)
         ours = situation.writable - situation.frozen
         machines = [machine.name for kind in (self.loaded.site.chiller, self.loaded.site.tower) for machine in kind]
         return PlanRequest(
@@ -60,7 +63,7 @@ class Stages:
             elapsed_s=situation.elapsed_s,
             iterations_limit=self.loaded.site.timing.solver_iterations,
             last=memory.plan.ahead if memory.plan else {},
-            reach={setpoint: reach for setpoint, reach in reach_of(situation, limits).items() if setpoint in ours},
+            reach={setpoint: reach for setpoint, reach in within.items() if setpoint in ours},
             absent=tuple(name for name in machines if not callable_now(name, situation.measured, situation.withdrawn)),
         )
 

@@ -108,11 +108,26 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """What the model expects of one course of setpoints over a plan's horizon: mean power [kW], the facility's power [kW] and the temperatures [degC] one
+    step ahead, by hall the hottest inlet [degC], and for how long one is above recommended [min].
+    """
+
+    facility_kw: float
+    cooling_kw: float
+    next_kw: float
+    next_c: Mapping[str, float]
+    hottest_c: Mapping[str, float]
+    above_min: float
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """Setpoints asked for, by setpoint name without role; an unsolved proposal has none.
 
     ``ahead`` is the rest of the plan (setpoints a step of the tracker each), ``predicted`` what the model expects one cycle ahead, ``binding``
-    the limits that held the plan with their multipliers.
+    the limits that held the plan with their multipliers; ``planned`` and ``held`` are what the same model expects of this plan, and of what is in
+    force if it stays.
     """
 
     source: Source
@@ -125,6 +140,8 @@ class Proposal:
     ahead: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     predicted: Mapping[str, float] = field(default_factory=dict)
     binding: Mapping[str, float] = field(default_factory=dict)
+    planned: Course | None = None
+    held: Course | None = None
 
 
 @dataclass(frozen=True, slots=True)

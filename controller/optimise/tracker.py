@@ -15,6 +15,7 @@ import do_mpc  # type: ignore[import-untyped]  # it has no types
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.optimise.course import course_of
 from controller.optimise.problem import WEIGHT, Problem, problem_of, soft_limit_names
 from controller.optimise.request import PlanRequest
 from controller.optimise.say import binding_limits, say
@@ -24,7 +25,7 @@ from plant_models.reduced.model import Response, layout_of, respond
 from plant_models.reduced.parameters import ReducedParameters
 from plant_models.site.topology import Site
 from safety.limits import Limits
-from safety.records import Proposal, Source
+from safety.records import Course, Proposal, Source
 
 ca.GlobalOptions.setNumpyMode(-1)  # mode 1, the default of CasADi 3.8, breaks do-mpc 5.1
 
@@ -266,7 +267,19 @@ class Tracker:
             ahead=ahead,
             predicted=predicted,
             binding=binding,
+            planned=self._course(problem, planned),
+            held=self._course(problem, np.tile([problem.in_force[s] for s in layout.setpoints], (self._steps, 1))),
         )
+
+    def _course(self, problem: Problem, inputs: Array) -> Course:
+        """Returns what the model expects of given setpoints, a row each step."""
+        x, instants = ca.DM([*(problem.states[s] for s in self._layout.states), 0.0]), []
+        for k, row in enumerate(inputs):
+            within = self._advance(x, *(ca.repmat(ca.DM(v), 1, _SUBSTEPS) for v in (row, self._columns[k], self._p)))
+            x = within[:, -1]
+            values = np.asarray(self._outputs[1](x, row, self._columns[k + 1], self._p)).ravel()
+            instants.append(dict(zip((*self._layout.states, *self._groups), [*np.asarray(x).ravel()[:-1].tolist(), *values.tolist()], strict=False)))
+        return course_of(self._site, self._limits, self._groups, instants, self._step_s)
 
     def _outputs_at(self, states: Array, setpoints: Array) -> dict[str, float]:
         """Returns powers and outputs one step ahead, by name, with the power of the whole facility."""

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from plant_models.site.address import ModbusAddress
 from plant_models.site.agree_liquid import liquid_problems
+from plant_models.site.agree_rollout import rollout_problems
 from plant_models.site.forecast import forecast_problems
 from plant_models.site.links import device_problems, place_allowed
 from plant_models.site.opcua import joint_opcua_problems, opcua_problems
@@ -48,6 +49,8 @@ def site_problems(draft: Draft) -> list[Problem]:
         found.append(Problem(f"{FILE}: timing.guard_s", f"{site.timing.guard_s:g}", allowed))
     if not refused & {"timing", "lease", "drill"}:
         found += _drill(site)
+    if not refused & {"rollout", "setpoint"}:
+        found += rollout_problems(site)
     if not refused & {"timing", "device"}:
         found += _settling(site)
     if not refused & {"timing", "device", "lease", "clock"}:

@@ -67,11 +67,23 @@ class Lease:
 
 @dataclass(frozen=True)
 class Rollout:
-    """How far the operator's trust may go; ``simulated`` sites may be started at any stage."""
+    """How far the operator's trust may go; ``simulated`` sites may be started at any stage.
+
+    ``group`` names setpoints that are trusted together; those of no group are trusted by equipment. ``criteria`` are stricter bounds of
+    ``safety.graduation``, by key. Authority from advisory on ends ``renew_days`` after a person last gave or renewed it.
+    """
 
     __pydantic_config__ = _STRICT
     simulated: bool = False
     return_after_healthy_cycles: Annotated[int, Field(ge=1, le=100)] = 3
+    renew_days: Annotated[float, Field(ge=1, le=366)] = 90.0
+    canary_hours_local: tuple[Annotated[int, Field(ge=0, le=24)], Annotated[int, Field(ge=0, le=24)]] = (9, 15)
+    canary_span_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    advice_expires_s: Annotated[float, Field(ge=300, le=14400)] = 1800.0
+    advice_holds_s: Annotated[float, Field(ge=900, le=86400)] = 14400.0
+    acknowledge_s: Annotated[float, Field(ge=60, le=86400)] = 900.0
+    group: Mapping[Name, tuple[str, ...]] = field(default_factory=dict)
+    criteria: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

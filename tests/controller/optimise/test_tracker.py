@@ -52,6 +52,21 @@ def test_a_plan_is_cheaper_than_standing_still(bench: Any, tracker: Any) -> None
     assert free.objective < held.objective - 1.0
 
 
+def test_the_same_model_expects_less_of_the_plan_than_of_what_is_in_force(bench: Any, tracker: Any) -> None:
+    """Both courses start from the same state, so that one step ahead they lie close together."""
+    plan = tracker.plan(bench.request())
+    assert plan.planned.facility_kw < plan.held.facility_kw - 1.0
+    assert 0.0 < plan.planned.cooling_kw < plan.held.cooling_kw
+    assert plan.planned.next_kw == pytest.approx(plan.predicted["site.facility_kw"], rel=2e-3)
+    for name, expected in plan.planned.next_c.items():
+        assert expected == pytest.approx(plan.predicted[name], abs=0.2), name  # the solver's two collocation points a step are coarser
+    assert plan.planned.hottest_c["hall-a"] > plan.held.hottest_c["hall-a"], "it saves by warmer air"
+    assert plan.planned.above_min == plan.held.above_min == 0.0
+    hot = tracker.plan(bench.request({"hall-a.rack_inlet_max_c": 30.0, "hall-a.crah_supply_temp_c": 27.0}, in_force={SUPPLY: 27.0}))
+    assert hot.held.above_min == 5.0 * bench.steps
+    assert 0.0 <= hot.planned.above_min < hot.held.above_min
+
+
 def test_only_what_is_ours_is_planned(bench: Any, tracker: Any) -> None:
     """Authority in hand: nothing is proposed for it."""
     plan = tracker.plan(bench.request(writable=(CHWS, CWS)))
