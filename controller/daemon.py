@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -18,38 +18,37 @@ from controller.control import serve
 from controller.cycle import Cycle, Done
 from controller.encode import plain
 from controller.engine import Engine
-from controller.explain import explanation, told_reserves
+from controller.explain import told_reserves
 from controller.forecast.heard import Heard
 from controller.hold import holdings
 from controller.journal import Entry, Event, Journal, JournalError
 from controller.lifetime import registers
 from controller.notify import Notifier
+from controller.operators import Operators
 from controller.optimise.worker import OptimiserWorker
 from controller.plant import HEARTBEAT_SIGNAL, HEARTBEAT_WRAPS, Plant, connect_buses
-from controller.record import CycleMemory, Orders, RunHeader
+from controller.record import CycleMemory, RunHeader
+from controller.rollout.advice import Advisor
 from controller.rollout.drills import Drills, failed
 from controller.rollout.excitations import Excitations
-from controller.rollout.experiments import SwitchbackError, Switchbacks, design_from
-from controller.rollout.rollback import ALL, LAST_GOOD, RollbackError, Rollbacks, known_good, resume, stage_for
-from controller.rollout.versions import Start, VersionError, Versions
+from controller.rollout.experiments import Switchbacks
+from controller.rollout.groups import Trusts, as_event, from_event, lowered_to, uniform
+from controller.rollout.overrides import Overrides
+from controller.rollout.promotion import Promotions
+from controller.rollout.resume import resume_rollout
+from controller.rollout.rollback import Rollbacks, known_good, resume, stage_for
+from controller.rollout.score import Scoreboard
+from controller.rollout.versions import Start, Versions
 from controller.stages import Stages, fresh_memory, stages_of
-from controller.watch import changes
+from controller.watch import Sort, changes
 from plant_models.site.forecast import boundary_socket
 from plant_models.site.limits import limits_of
 from plant_models.site.load import LoadedSite
-from safety.finite import finite
 from safety.modes import ROW_OF, WRITES, Condition, Mode, Stage, after_restart
-from safety.ownership import WHOLE_SITE, Maintenance
-from safety.rollback import Part
 
 log = structlog.get_logger()
 
 CANCEL_AGAIN_WALL_S = 0.2
-MAINTENANCE_MOST_H = 168.0  # a week: what takes longer is a change of the site's description
-STAGES_BUILT = (Stage.MONITOR, Stage.SHADOW, Stage.AUTO)
-
-ORDERS = ("release", "engage", "stage", "drill", "rollback", "maintenance", "excite", "forecast", "switchback")
-"""What the control socket takes beside questions; each needs a reason and is journalled."""
 
 
 class StageError(Exception):
@@ -57,17 +56,16 @@ class StageError(Exception):
 
 
 def allowed_stage(asked: Stage | None, persisted: Stage, simulated: bool) -> Stage:
-    """Returns the stage to start in: what was persisted, or a lower one; on a simulated site any that is built.
+    """Returns the stage to start in: what was persisted, or a lower one; on a simulated site any.
 
     Raises StageError with what is allowed.
     """
     if asked is None:
         return persisted
-    allowed = [s for s in STAGES_BUILT if simulated or s <= persisted]
+    allowed = [s for s in Stage if simulated or s <= persisted]
     if asked not in allowed:
         names = ", ".join(s.name.lower() for s in allowed)
-        why = "not built yet" if asked not in STAGES_BUILT else f"the persisted stage is {persisted.name.lower()}, --stage can only lower it"
-        raise StageError(f"--stage {asked.name.lower()}: {why}; allowed now: {names}")
+        raise StageError(f"--stage {asked.name.lower()}: the persisted stage is {persisted.name.lower()}, --stage can only lower it; allowed now: {names}")
     return asked
 
 
@@ -86,16 +84,26 @@ class Daemon:
     cycles: int = 0
     notifier: Notifier = field(default_factory=Notifier)
     last: Done | None = None
+    trusts: InitVar[Trusts | None] = None
+    """How far each group of setpoints is trusted at the start; without it all as far as the engine's stage."""
 
-    def __post_init__(self) -> None:
-        """Puts the drills on the engine; the first one is due a period after this start."""
-        self.excitations = Excitations(self.engine, self.journal.note)
-        self.drills = Drills(self.engine, self.journal.note, self.engine.clock.now_s())
+    def __post_init__(self, trusts: Trusts | None) -> None:
+        """Puts what stands beside the cycle on the engine; the first drill is due a period after this start."""
+        now_s = self.engine.clock.now_s()
+        self.excitations = Excitations(self.engine, self.note)
+        self.drills = Drills(self.engine, self.note, now_s)
         self.heard = Heard(self.loaded.site)
         self.engine.outlook = self.heard.outlook
-        self.switchbacks = Switchbacks(self.engine, self.journal.note, self.loaded.site.persistence.directory)
+        self.switchbacks = Switchbacks(self.engine, self.note, self.loaded.site.persistence.directory)
+        begun = trusts or uniform(self.loaded, self.engine.stage, now_s)
+        self.promotions = Promotions(self.engine, self.note, begun, Scoreboard(self.loaded), lambda: self.rollbacks.trust)
+        self.advisor = Advisor(self.loaded, self.note, self.promotions.advised)
+        self.overrides = Overrides(self.note)
+        self.promotions.accepted, self.engine.grants = self.advisor.accepted, self.promotions.grants
         self._stop = asyncio.Event()
-        self.rollbacks.again = self._start_again
+        self.rollbacks.again, self.rollbacks.note = self._start_again, self.note
+        stands = (self.drills, self.rollbacks, self.switchbacks, self.excitations, self.heard, self.promotions, self.advisor, self.overrides)
+        self.operators = Operators(self.engine, self.note, self.status, lambda: self.last, *stands)
 
     async def run(self) -> bool:
         """Runs until SIGTERM or SIGINT, then hands back and returns True; False when decisions could no longer be recorded.
@@ -105,7 +113,7 @@ class Daemon:
         stop = self._stop
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        servers = [await serve(self.loaded.site.persistence.socket, self.answer), *await self._open_boundary()]
+        servers = [await serve(self.loaded.site.persistence.socket, self.operators.answer), *await self._open_boundary()]
         reason = "asked to stop"
         try:
             async with asyncio.TaskGroup() as group:
@@ -125,7 +133,7 @@ class Daemon:
         log.info("handed_back", reason=reason, cycles=self.cycles)
         if not stop.is_set():
             return False
-        await self.journal.note(self._event("handed_back", "daemon", reason, ""))
+        await self.note(self._event("handed_back", "daemon", reason, ""))
         return True
 
     async def _open_boundary(self) -> list[asyncio.Server]:
@@ -175,11 +183,14 @@ class Daemon:
         await self._note_findings(done)
         for over in self.heard.ended(decision.measured.taken_at_s):
             log.info("forecast_override_over", signal=over.signal)
-            await self.journal.note(self._event("forecast_override_over", "daemon", over.says, over.signal))
+            await self.note(self._event("forecast_override_over", "daemon", over.says, over.signal))
         await self.drills.after_cycle(done)
         await self.switchbacks.after_cycle(done)
         await self.excitations.after_cycle(done)
         await self.rollbacks.after_cycle(done)
+        await self.overrides.after_cycle(done)
+        await self.promotions.after_cycle(done)
+        await self.advisor.after_cycle(done)
         if decision.measured.faults and self.cycles == 1:
             log.warning("readings_refused", count=len(decision.measured.faults), first=[f.says for f in decision.measured.faults[:5]])
         if self.cycles == 1:
@@ -190,105 +201,17 @@ class Daemon:
     async def _note_findings(self, done: Done) -> None:
         """Puts what the watch found, and what is over, into log and journal: once each."""
         begun, over = changes(done.record.given.memory.watch, done.record.decision.memory.watch)
-        for finding in begun:
+        for finding in (f for f in begun if f.sort is not Sort.OVERRIDE):  # an override has a life of its own
             log.warning(finding.sort.value, setpoint=finding.setpoint, says=finding.says)
-            await self.journal.note(self._event(finding.sort.value, "watch", finding.says, finding.setpoint))
-        for finding in over:
+            await self.note(self._event(finding.sort.value, "watch", finding.says, finding.setpoint))
+        for finding in (f for f in over if f.sort is not Sort.OVERRIDE):
             log.info(f"{finding.sort.value}_over", setpoint=finding.setpoint)
-            await self.journal.note(self._event(f"{finding.sort.value}_over", "watch", finding.says, finding.setpoint))
+            await self.note(self._event(f"{finding.sort.value}_over", "watch", finding.says, finding.setpoint))
 
-    async def answer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Answers one request of the control socket; whatever changes anything needs a reason and is journalled."""
-        do = request.get("do")
-        if do == "status":
-            return self.status()
-        if do == "explain":
-            return explanation(self.last.record) if self.last else {"error": "no cycle was recorded yet in this run"}
-        if do not in ORDERS:
-            return {"error": f"do={do!r}: must be status, explain, {', '.join(ORDERS[:-1])} or {ORDERS[-1]}"}
-        reason, who = str(request.get("reason", "")).strip(), str(request.get("who", "")) or "operator"
-        if not reason:
-            return {"error": f"{do}: a reason is needed"}
-        if do == "drill":
-            refused = await self.drills.order(who, reason)
-            return {"error": f"drill: {refused}"} if refused else {"done": do, "says": "the drill begins with the next cycle; its result is in the journal"}
-        if do == "excite":
-            return await self.excitations.answer(request, who, reason)
-        if do == "rollback":
-            return await self._roll_back(request, who, reason)
-        if do == "switchback":
-            return await self._switch_back(request, who, reason)
-        if do == "engage":
-            self.rollbacks.engaged()
-        if do == "stage":
-            return await self._change_stage(str(request.get("stage", "")), who, reason)
-        if do == "maintenance":
-            return await self._maintain(request, who, reason)
-        if do == "forecast":
-            return await self._override_forecast(request, who, reason)
-        self.engine.order(Orders(release=do == "release", engage=do == "engage", who=who, reason=reason))
-        await self.journal.note(self._event(do, who, reason, ""))
-        log.warning("released" if do == "release" else "engaged", who=who, reason=reason)
-        return {"done": do, "says": "the heartbeat has stopped" if do == "release" else "authority returns when the next cycles are healthy"}
-
-    async def _maintain(self, request: Mapping[str, Any], who: str, reason: str) -> Mapping[str, Any]:
-        """Takes equipment, or the whole site, out of the daemon's hands for some hours; no hours end it."""
-        equipment, hours = str(request.get("equipment", "")), finite(request.get("hours"))
-        known = {WHOLE_SITE, *(c.name for c in self.loaded.site.chiller), *(t.name for t in self.loaded.site.tower)}
-        if equipment not in known:
-            return {"error": f"maintenance: equipment {equipment!r} must be one of {', '.join(sorted(known))}"}
-        if hours is None or not 0.0 <= hours <= MAINTENANCE_MOST_H:
-            return {"error": f"maintenance: hours must be 0 (it is over) .. {MAINTENANCE_MOST_H:g}"}
-        ends_s = self.engine.clock.now_s() + 3600.0 * hours
-        begun = Maintenance(equipment, who, reason, ends_s) if hours > 0.0 else None
-        self.engine.order(Orders(maintenance=begun, maintenance_over="" if begun else equipment, who=who, reason=reason))
-        await self.journal.note(self._event("maintenance", who, reason, f"{equipment} {hours:g} h"))
-        log.warning("maintenance_begun" if begun else "maintenance_over", equipment=equipment, hours=hours, who=who, reason=reason)
-        return {"done": "maintenance", "equipment": equipment, "ends_s": ends_s, "says": "from the next cycle on"}
-
-    async def _override_forecast(self, request: Mapping[str, Any], who: str, reason: str) -> Mapping[str, Any]:
-        """Takes an operator's forecast of a signal, or ends it where no value is given."""
-        begins = request.get("value") is not None
-        signal = str(request.get("signal", ""))
-        reply = self.heard.override(request, who, reason, self.engine.clock.now_s()) if begins else self.heard.clear(signal)
-        if "error" not in reply:
-            value = f"{signal} {request['value']:g} until {reply['until_s']:.0f}" if begins else signal
-            await self.journal.note(self._event("forecast_override" if begins else "forecast_override_over", who, reason, value))
-            log.warning("forecast_overridden" if begins else "forecast_override_over", signal=signal, who=who, reason=reason)
-        return reply
-
-    async def _switch_back(self, request: Mapping[str, Any], who: str, reason: str) -> Mapping[str, Any]:
-        try:
-            if request.get("what") == "stop":
-                await self.switchbacks.stop(who, reason)
-                return {"done": "switchback", "says": "the experiment is over; its seed and days are in the journal"}
-            sealed = await self.switchbacks.begin(design_from(request), who, reason)
-        except (SwitchbackError, ValueError) as error:
-            return {"error": f"switchback: {error}"}
-        return {"done": "switchback", "seal": sealed, "says": f"the experiment is sealed: {sealed}"}
-
-    async def _roll_back(self, request: Mapping[str, Any], who: str, reason: str) -> Mapping[str, Any]:
-        named = [str(name) for name in request.get("parts", ())]
-        unknown = [name for name in named if name not in {*Part, "all"}]
-        if unknown or not named:
-            return {"error": f"rollback {', '.join(unknown) or 'of nothing'}: must be {', '.join(Part)} or all"}
-        parts = ALL if "all" in named else [Part(name) for name in named]
-        try:
-            return {"done": "rollback", "says": await self.rollbacks.order(parts, str(request.get("to") or LAST_GOOD), who, reason)}
-        except (RollbackError, VersionError) as error:
-            return {"error": f"rollback: {error}"}
-
-    async def _change_stage(self, wanted: str, who: str, reason: str) -> Mapping[str, Any]:
-        built = {s.name.lower(): s for s in STAGES_BUILT}
-        if wanted not in built:
-            return {"error": f"stage {wanted!r}: must be one of {', '.join(built)}"}
-        before, after = self.engine.stage, built[wanted]
-        if after >= Stage.CANARY and not self.loaded.site.lease.proven:
-            return {"error": f"stage {wanted}: the BAS time-out of this site is not proven ([lease] proven = true after commissioning has measured it)"}
-        await self.journal.note(self._event("stage", who, reason, after.name))
-        await self.engine.change_stage(after)
-        log.warning("stage_changed", before=before.name, after=after.name, who=who, reason=reason)
-        return {"done": "stage", "before": before.name, "after": after.name}
+    async def note(self, event: Event) -> None:
+        """Records what was changed outside a cycle, and lets whoever trusts the daemon's stages hear of it."""
+        await self.journal.note(event)
+        self.promotions.hear(event)
 
     def status(self) -> Mapping[str, Any]:
         """Returns what an operator asks first: stage, mode, why, what is in force, what was refused."""
@@ -297,7 +220,8 @@ class Daemon:
             "site": self.loaded.site.site.name,
             "stage": self.engine.stage.name,
             "mode": memory.mode.mode.name,
-            "bas_in_charge": memory.mode.mode is Mode.RELEASE or not WRITES[self.engine.stage].setpoints,
+            "bas_in_charge": memory.mode.mode is Mode.RELEASE or not memory.requested,
+            "groups": self.promotions.trusts.told(),
             "cause": memory.mode.cause,
             "latched": memory.mode.latched,
             "at_s": memory.at_s,
@@ -309,6 +233,8 @@ class Daemon:
             "findings": plain(memory.watch.standing),
             "conditions": plain(self.last.record.decision.conditions) if self.last else [],
             "responsible": WRITES[self.engine.stage].responsible,
+            "overrides": self.overrides.told(self.engine.clock.now_s()),
+            "advice": self.advisor.told(),
             "maintenance": plain(memory.maintenance),
             "reserves": told_reserves(self.last.record.decision.reserves) if self.last else {},
             "registers": registers(self.engine.limits, memory.wear, memory.rates),
@@ -341,8 +267,9 @@ async def start(loaded: LoadedSite, asked: Stage | None, begin: Start, versions:
     journal = Journal(loaded.site.persistence.directory / "journal.sqlite", versions.seal)
     last, staged = await journal.last(), await journal.last_event("stage")
     good = await known_good(journal)
-    then_s, before = last.record.given.snapshot.taken_at_s if last else 0.0, Stage[staged.value] if staged else Stage.MONITOR
-    persisted = await stage_for(journal, begin.use, good, then_s, before)
+    then_s = last.record.given.snapshot.taken_at_s if last else 0.0
+    before = from_event(loaded, staged.value, then_s) if staged else uniform(loaded, Stage.MONITOR, then_s)
+    persisted = await stage_for(journal, begin.use, good, then_s, before.stage)
     stage = allowed_stage(asked, persisted, loaded.site.rollout.simulated)
     if stage >= Stage.CANARY and not loaded.site.lease.proven:
         raise StageError(f"--stage {stage.name.lower()}: the BAS time-out of this site is not proven ([lease] proven); allowed now: monitor, shadow")
@@ -366,7 +293,11 @@ async def start(loaded: LoadedSite, asked: Stage | None, begin: Start, versions:
     engine.listen_s = loaded.site.lease.bas_timeout_s if HEARTBEAT_SIGNAL in engine.guard.signals else 0.0
     rollbacks = Rollbacks(engine, journal.note, versions, begin.own, begin.use, good, lambda: None)
     await resume(rollbacks, journal)
-    daemon = Daemon(loaded, stages, journal, engine, optimiser, rollbacks)
+    kept = lowered_to(before, stage, clock.now_s())
+    trusts = kept if kept.stage is stage and (asked is None or not loaded.site.rollout.simulated) else uniform(loaded, stage, clock.now_s())
+    daemon = Daemon(loaded, stages, journal, engine, optimiser, rollbacks, trusts=trusts)
+    await resume_rollout(journal, daemon.promotions, daemon.advisor, daemon.overrides)
+    await journal.note(Event(clock.now_s(), "started", "daemon", header.why, as_event(trusts), as_event(before)))
     engine.on_cycle = daemon.recorded
     if last:
         daemon.heard.resume(last.record.given.outlook)
@@ -379,13 +310,13 @@ async def start(loaded: LoadedSite, asked: Stage | None, begin: Start, versions:
 def resumed(stages: Stages, last: Entry | None, at_s: float) -> CycleMemory:
     """Returns the memory to go on with after a start: the mode's latch and returns outlive the process, readings and estimates do not.
 
-    A daemon that did not have the plant when it ended (monitor, shadow) has nothing to return to, so it spends no return.
+    A daemon to which nothing was lent when it ended (monitor, shadow, a canary outside its hours) has nothing to return to, so it spends no return.
     """
     fresh = fresh_memory(stages, at_s)
     if last is None:
         return fresh
-    memory, had = last.record.decision.memory, WRITES[last.record.given.stage].setpoints
+    memory, had = last.record.decision.memory, bool(last.record.given.grants)
     state = after_restart(memory.mode, at_s)
     mode = state if had or state.latched else replace(fresh.mode, returns_s=state.returns_s)
     kept = replace(fresh, wear=memory.wear, rates=memory.rates, forecast=memory.forecast, settling=memory.settling)
-    return replace(kept, mode=mode, starts=memory.starts, maintenance=memory.maintenance)
+    return replace(kept, mode=mode, starts=memory.starts, maintenance=memory.maintenance, footing=memory.footing)

@@ -139,6 +139,15 @@ class Journal:
         """Returns the newest cycle, or None in a new journal."""
         return await self._do(lambda db: next(_entries(db, "ORDER BY cycle DESC LIMIT 1"), None))
 
+    async def since(self, at_s: float, take: Callable[[CycleRecord], None]) -> None:
+        """Gives every cycle after a plant time [s] to ``take``, the oldest first, in the journal's own thread."""
+
+        def give(db: sqlite3.Connection) -> None:
+            for entry in _entries(db, "WHERE taken_at_s > ? ORDER BY cycle", (at_s,)):
+                take(entry.record)
+
+        await self._do(give)
+
     async def last_event(self, what: str) -> Event | None:
         """Returns the newest event of one sort."""
         query = f"{_EVENT} WHERE what = ? ORDER BY event DESC LIMIT 1"

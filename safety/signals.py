@@ -182,6 +182,7 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
         Quantity("owner_id", _N, "who holds the lease"),
         Quantity("kill_switch_state", Kind.STATE, "1 while the kill switch at the BAS keeps every setpoint from the daemon"),
         Quantity("daemon_lost_state", Kind.STATE, "1 from a lease that lapsed without a hand-back until the next lease: the BMS's alarm"),
+        Quantity("stage_allowed_state", Kind.STATE, "highest stage of the daemon that the BAS allows, see safety.modes"),
         Quantity("mode", Kind.STATE, "mode of the daemon, see safety.modes"),
         Quantity("stage", Kind.STATE, "stage of the daemon, see safety.modes"),
         Quantity("alarm", Kind.STATE, "1 while the daemon has an alarm"),

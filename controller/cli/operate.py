@@ -18,11 +18,17 @@ if TYPE_CHECKING:
     from controller.rollout.versions import Start, Versions
 
 
-_MORE_OF_ORDER = {"stage": ("stage",), "maintenance": ("equipment", "hours"), "rollback": ("parts", "to")}
+_MORE_OF_ORDER = {
+    "stage": ("stage", "group", "step", "override"),
+    "accept": ("number",),
+    "reject": ("number",),
+    "maintenance": ("equipment", "hours"),
+    "rollback": ("parts", "to"),
+}
 
 
 def add_commands(commands: Any) -> None:
-    """Adds check, run, status, explain, release, engage, drill, maintenance and stage."""
+    """Adds check, run, status, explain, release, engage, drill, maintenance, rollback, stage, accept and reject."""
     check = commands.add_parser("check", help="validate a site and print what was understood")
     _config(check)
     check.add_argument("--live", action="store_true", help="also read every point once: value, quality, plausibility, round trip; nothing is written")
@@ -65,11 +71,27 @@ def add_commands(commands: Any) -> None:
     _config(rollback)
     _reason(rollback)
     rollback.set_defaults(run=_order, refuses=SiteErrors)
-    stage = commands.add_parser("stage", help="change how far the daemon is trusted")
-    stage.add_argument("stage", choices=["monitor", "shadow", "auto"])
+    _add_trust(commands)
+
+
+def _add_trust(commands: Any) -> None:
+    """Adds what changes how far the daemon is trusted."""
+    stage = commands.add_parser("stage", help="change how far the daemon is trusted; the stage that it has already renews its authority")
+    stage.add_argument("stage", choices=["monitor", "shadow", "advisory", "canary", "auto"])
+    stage.add_argument("--group", action="append", metavar="NAME", help="only this group of setpoints, as status names it; may be repeated (default all)")
+    stage.add_argument("--step", type=int, metavar="N", help="of canary: how far from what the BAS does a setpoint may be, 1 (narrow) to 3")
+    stage.add_argument("--override-criteria", dest="override", metavar="WHY", help="raise although criteria are not met; why is kept in the audit")
     _config(stage)
     _reason(stage)
     stage.set_defaults(run=_order, refuses=SiteErrors)
+    for order in (
+        commands.add_parser("accept", help="accept a proposal: the next cycle writes what the envelope permits of it"),
+        commands.add_parser("reject", help="reject a proposal, or take back one that was accepted"),
+    ):
+        order.add_argument("number", type=int, metavar="ID", help="the proposal's number, as status and scoreboard show it")
+        _config(order)
+        _reason(order)
+        order.set_defaults(run=_order, refuses=SiteErrors)
 
 
 def _config(parser: argparse.ArgumentParser) -> None:
@@ -164,6 +186,15 @@ def _status(asked: argparse.Namespace) -> int:
         print(f"  reserve of {plant}: {reserve_in_words(reserve)}")
     for one in answer["maintenance"]:
         print(f"  maintenance of {one['equipment']} by {one['owner']}: {one['reason']}")
+    for name, trusted in answer["groups"].items():
+        print(f"  group {name}: {trusted}")
+    for override in answer["overrides"]:
+        print(f"  override for {override['hours']:.1f} h: {override['says']}")
+    if answer["advice"]["open"]:
+        advice = answer["advice"]["open"]
+        changes = ", ".join(f"{name} {advice['in_force'][name]:g} -> {value:.4g}" for name, value in advice["setpoints"].items())
+        print(f"  proposal {advice['number']}: {changes}")
+        print(f"    {advice['reason']}; accept or reject it")
     for finding in answer["findings"]:
         print(f"  {finding['sort'].replace('_', ' ')}: {finding['says']}")
     for setpoint, value in answer["in_force"].items():

@@ -1,4 +1,4 @@
-"""Commands around trust: what was changed and by whom, and whether anybody has changed that since."""
+"""Commands around trust: how plans compare with what ran, what people override, what was changed and by whom, and whether anybody changed that since."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from controller.cli.operate import ask_daemon
 from plant_models.site.load import SiteErrors, load_site
 
 if TYPE_CHECKING:
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
-    """Adds audit."""
+    """Adds scoreboard, overrides and audit."""
+    scoreboard = commands.add_parser("scoreboard", help="plans beside what ran: predicted power of both, errors, and which criteria for the next stage are met")
+    scoreboard.add_argument("journal", nargs="?", type=Path, metavar="JOURNAL", help="a journal instead of the running daemon")
+    scoreboard.add_argument("--config", type=Path, metavar="DIR", help="the site's directory; needed without JOURNAL")
+    scoreboard.add_argument("--json", action="store_true", help="print one JSON object")
+    scoreboard.set_defaults(run=_scoreboard, refuses=SiteErrors)
+    overrides = commands.add_parser("overrides", help="list the setpoints that people move at the BAS, and for how long")
+    overrides.add_argument("--config", type=Path, required=True, metavar="DIR", help="the site's directory, with site.toml and points.csv")
+    overrides.add_argument("--json", action="store_true", help="print one JSON object")
+    overrides.set_defaults(run=_overrides, refuses=SiteErrors)
     audit = commands.add_parser("audit", help="show what was changed, by whom, when and why; verify that nobody has changed that since")
     audit.add_argument("do", nargs="?", choices=["show", "verify"], default="show", help="default %(default)s")
     audit.add_argument("--config", type=Path, required=True, metavar="DIR", help="the site's directory, with site.toml and points.csv")
@@ -25,6 +35,75 @@ def add_commands(commands: Any) -> None:
     audit.add_argument("--head", metavar="ROW:DIGEST", help="with verify: a head that was noted elsewhere, as an earlier verification printed it")
     audit.add_argument("--json", action="store_true", help="print one JSON object")
     audit.set_defaults(run=_audit, refuses=SiteErrors)
+
+
+def _scoreboard(asked: argparse.Namespace) -> int:
+    if asked.journal is None and asked.config is None:
+        print("coldaisle scoreboard: JOURNAL or --config DIR is needed", file=sys.stderr)
+        return 2
+    answer = _from_journal(asked.journal) if asked.journal else ask_daemon(asked, {"do": "scoreboard"})
+    if answer is None:
+        return 2 if asked.journal else 1
+    if asked.json:
+        print(json.dumps(answer, indent=1))
+        return 0
+    for day in answer["days"]:
+        print(f"{day['day']}: {_in_words(day)}")
+    print(f"to date: {_in_words(answer['to_date'])}")
+    for name, group in answer.get("groups", {}).items():
+        step = f", step {group['step']}" if group["step"] else ""
+        further = f"; next {group['next']}" if group["next"] else ""
+        print(f"group {name}: {group['stage']}{step}{further}")
+        for row in group["criteria"]:
+            have = "unknown" if row["have"] is None else f"{row['have']:.2f}"
+            print(f"  {'met ' if row['met'] else 'open'} {row['key']}: {have} {row['told']}, needed {row['needed']:g}")
+    print(answer["says"])
+    return 0
+
+
+def _from_journal(path: Path) -> dict[str, Any] | None:
+    """Returns the scoreboard of a whole journal; None after saying why there is none."""
+    from controller.journal import JournalError, JournalReader
+    from controller.replay import stages_of_header
+    from controller.rollout.score import Scoreboard
+
+    try:
+        reader = JournalReader(path)
+        headers = reader.headers()
+        if not headers:
+            raise JournalError(f"{path}: no run is in it")
+        board = Scoreboard(stages_of_header(headers[max(headers)]).loaded)
+        for entry in reader.entries():
+            board.add(entry.record)
+        reader.close()
+    except JournalError as error:
+        print(f"coldaisle scoreboard: {error}", file=sys.stderr)
+        return None
+    return board.told()
+
+
+def _in_words(sums: dict[str, Any]) -> str:
+    """Returns a day in one line."""
+    hours = ", ".join(f"{hours:.1f} h {name.lower()}" for name, hours in sums["hours"].items()) or "nothing yet"
+    line = f"{hours}; {sums['plans']} of {sums['cycles']} cycles with a plan"
+    if sums["predicted_saving_kw"] is not None:
+        plan, held = sums["predicted_mean_kw"]["plan"], sums["predicted_mean_kw"]["in_force"]
+        band = f" +- {sums['band_kw']:.0f}" if sums["band_kw"] is not None else ""
+        share = f" ({sums['predicted_saving_cooling_pct']:.1f} % of cooling)" if sums["predicted_saving_cooling_pct"] is not None else ""
+        line += f"; plan {plan:.0f} kW, in force {held:.0f} kW, saving {sums['predicted_saving_kw']:.0f}{band} kW{share}"
+    return f"{line}; {sums['interventions']} interventions, {sums['predicted_violation_min']:.0f} min predicted above recommended"
+
+
+def _overrides(asked: argparse.Namespace) -> int:
+    answer = ask_daemon(asked, {"do": "overrides"})
+    if answer is None:
+        return 1
+    if asked.json:
+        print(json.dumps(answer, indent=1))
+        return 0
+    for override in answer["overrides"]:
+        print(f"{override['setpoint']}: {override['hours']:.1f} h; {override['says']}")
+    return 0
 
 
 def _audit(asked: argparse.Namespace) -> int:

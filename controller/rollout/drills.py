@@ -15,7 +15,7 @@ from controller.encode import to_text
 from controller.engine import Engine
 from controller.journal import Event
 from controller.rollout.drill import DrillResult, Sample, due, judge, sample_of, signals_of
-from safety.modes import Condition, Mode, experiment_refused
+from safety.modes import WRITES, Condition, Mode, experiment_refused
 from safety.records import Snapshot
 
 log = structlog.get_logger()
@@ -70,6 +70,8 @@ class Drills:
         memory, stage = self.engine.memory, self.engine.stage
         if memory.mode.mode not in IN_CHARGE:
             return f"the daemon is not in charge: mode {memory.mode.mode.name}"
+        if WRITES[stage].drills and not memory.requested:
+            return "nothing is asked of the plant now, so that there is nothing to hand back"
         rules = self.engine.cycle.stages.mode_rules
         if sum(memory.at_s - then_s < rules.returns_window_s for then_s in memory.mode.returns_s) >= rules.returns_max:
             return "no automatic return is left within 24 h, so the plant would stay with the BAS"

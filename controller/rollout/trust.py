@@ -10,8 +10,9 @@ from typing import Final
 from controller.cycle import Done
 from controller.hold import holdings
 from plant_models.site.load import LoadedSite
+from safety.grants import moved_freely
 from safety.limits import Limits
-from safety.modes import WRITES, Mode
+from safety.modes import Mode
 from safety.records import Source
 from safety.rollback import Trigger
 from safety.trends import hottest_inlet_c
@@ -52,7 +53,7 @@ class Trust:
         given, decision = done.record.given, done.record.decision
         at_s, elapsed_s = decision.measured.taken_at_s, decision.measured.taken_at_s - given.memory.at_s
         planned = decision.proposal.source is not Source.EXPERIMENT and given.memory.mode.mode in PLANNED and decision.memory.mode.mode in PLANNED
-        planned = planned and WRITES[given.stage].setpoints
+        planned = planned and bool(moved_freely(given.grants))
         errors = [abs(value - decision.measured.values[s]) for s, value in self.expected.items() if s.endswith("_c") and s in decision.measured.values]
         self.expected = decision.proposal.predicted if planned else {}
         while self.cycles and at_s - self.cycles[0].at_s > WINDOW_S:

@@ -186,7 +186,7 @@ async def test_another_writer_ends_in_a_latched_release_with_its_event_and_repla
     reader = JournalReader(small.journal.path)
     events = [(e.what, e.who, e.value) for e in reader.events()]
     reader.close()
-    assert events == [("other_writer", "watch", SUPPLY), ("other_writer_over", "watch", SUPPLY)]
+    assert events == [("other_writer", "watch", SUPPLY), ("latched", "daemon", "second_writer"), ("other_writer_over", "watch", SUPPLY)]
     found = await asyncio.to_thread(replay, small.journal.path)
     assert (found["identical"], found["different"]) == (found["cycles"], [])
 
