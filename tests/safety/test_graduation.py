@@ -55,23 +55,23 @@ def test_a_stage_needs_its_own_rows_and_those_below(name):
 def test_a_criterion_is_met_at_its_bound_and_not_beyond_it(key):
     least, bound = NEEDS[key]
     measure = Measure(key.partition(".")[2])
-    assert unmet(CRITERIA, GOOD, {}) == ()
+    assert unmet(criteria_of(Stage.AUTO), GOOD, {}) == ()
     just = {**GOOD, measure: bound + (-1e-6 if least else 1e-6)}
-    assert [row.key for row in unmet(CRITERIA, just, {})] == [key]
+    assert [row.key for row in unmet(criteria_of(Stage.AUTO), just, {})] == [key]
     for nothing in (None, math.nan, math.inf if not least else math.nan, -math.inf if least else math.nan):
-        assert [row.key for row in unmet(CRITERIA, {**GOOD, measure: nothing}, {})] == [key]
+        assert [row.key for row in unmet(criteria_of(Stage.AUTO), {**GOOD, measure: nothing}, {})] == [key]
 
 
 @pytest.mark.parametrize("key", NEEDS)
 def test_a_site_can_only_be_stricter(key):
     least, bound = NEEDS[key]
-    row = next(r for r in CRITERIA if r.key == key)
+    row = next(r for r in criteria_of(Stage.AUTO) if r.key == key)
     stricter, laxer = (bound + 0.5, bound - 0.5) if least else (bound - 0.5, bound + 0.5)
     assert bound_of(row, {}) == bound
     assert bound_of(row, {key: stricter}) == stricter
     assert bound_of(row, {key: laxer}) == bound
     assert bound_of(row, {key: math.nan}) == bound
-    assert [r.key for r in unmet(CRITERIA, GOOD, {key: stricter})] == [key]
+    assert [r.key for r in unmet(criteria_of(Stage.AUTO), GOOD, {key: stricter})] == [key]
 
 
 @pytest.mark.parametrize("trigger", FALLS)

@@ -27,7 +27,7 @@ BY_HAND = {
 }
 
 
-def test_every_setpoint_of_the_vocabulary_has_spans_that_never_narrow_from_step_to_step():
+def test_every_setpoint_has_the_spans_written_twice_that_never_narrow_from_step_to_step():
     assert dict(SPANS) == BY_HAND
     assert set(SPANS) == {name for name in QUANTITIES if "setpoint" in name}
     assert STEPS == 3
