@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 from plant_models.reset import G36, ResetMemory, Tuning, reset
 from plant_models.scores import Scores
-from plant_models.simulator.batch import Batch
-from plant_models.simulator.conditions import HOUR_S, Conditions, inputs, truth_of
+from plant_models.simulator.conditions import HOUR_S, Conditions, simulate
 from plant_models.simulator.machines import SCAN_S
-from plant_models.simulator.site import Made, SimulatedSite
 from plant_models.site.load import LoadedSite, load_site
 from plant_models.site.problems import SiteErrors
 from plant_models.sources.problems import SourceError
@@ -24,7 +22,7 @@ _BAS_ALONE_H: Final = 1
 _SETTLING_H: Final = 2  # under the resets, not counted
 _LOOK_SCANS: Final = 12  # between two looks at the truth: a minute
 _WORTH_PCT: Final = 0.02  # of facility energy from which a change is taken up
-_HEARTBEATS: Final = 65536
+_HEARTBEATS: Final = 65535
 TRIALS: Final[Mapping[str, tuple[Mapping[str, float], ...]]] = {  # what is tried in place of each present value, one group at a time
     "chws_warmest_c": ({"chws_warmest_c": 14.5}, {"chws_warmest_c": 17.0}),
     "approach": (
@@ -57,63 +55,31 @@ class Result:
         return [kind for kind, amount in self.violations.items() if amount > other.violations[kind] + 1e-6]
 
 
-class _Run:
-    """One site under one tuning, as the daemon in mode RESET would run it."""
-
-    def __init__(self, loaded: LoadedSite, conditions: Conditions, tuning: Tuning, machines: Made) -> None:
-        weather, load, start_s = inputs(loaded, conditions)
-        began_s = start_s - (_BAS_ALONE_H + _SETTLING_H) * HOUR_S
-        self._loaded, self._tuning, self._memory, self._beats = loaded, tuning, ResetMemory(), 0
-        self.site = SimulatedSite(loaded.site, loaded.points, truth_of(loaded, conditions), weather, load, conditions.seed, began_s, machines)
-        self.scores = Scores(loaded.site)
-        self._read = sorted({p.signal for p in loaded.points.rows if p.readable})
-
-    def beat(self) -> None:
-        self._beats = (self._beats + 1) % _HEARTBEATS
-        self.site.write("daemon.heartbeat", float(self._beats))
-
-    def ask(self) -> None:
-        """Runs the resets once and asks for what they want."""
-        seen = {signal: value for signal in self._read if (value := self.site.read(signal)) is not None}
-        setpoints, self._memory = reset(self._loaded.site, self._memory, seen, self.site.now_s, self._tuning)
-        self.site.write("daemon.owner_id", float(self._loaded.site.lease.owner_id))
-        for name, value in setpoints.items():
-            if name in self._loaded.points.setpoints:
-                self.site.write(f"{name}.request", value)
-
-
-def run(loaded: LoadedSite, tunings: Sequence[Tuning], cells: Sequence[Conditions], hours: int, told: Callable[[str], None]) -> list[Result]:
-    """Returns what each tuning gives over all cells; all run together as one batch of sites."""
-    runs: list[_Run] = []
-    pairs = [(tuning, cell) for tuning in tunings for cell in cells]
-
-    def build(number: int, machines: Made) -> SimulatedSite:
-        tuning, cell = pairs[number]
-        runs.append(_Run(loaded, cell, tuning, machines))
-        return runs[-1].site
-
-    batch = Batch(loaded.site, truth_of(loaded, cells[0]), len(pairs), build)
-    scans_an_hour, cycle_scans = round(HOUR_S / SCAN_S), round(loaded.site.timing.cycle_s / SCAN_S)
-    batch.advance(_BAS_ALONE_H * scans_an_hour)
-    for scan in range((_SETTLING_H + hours) * scans_an_hour):
-        for each in runs:
-            if scan % cycle_scans == 0:
-                each.ask()
-            each.beat()
-            if scan >= _SETTLING_H * scans_an_hour and scan % _LOOK_SCANS == 0:
-                each.scores.observe(each.site)
-        batch.advance()
-        if scan % scans_an_hour == 0:
-            told(f"hour {scan // scans_an_hour} of {_SETTLING_H + hours}, {len(runs)} sites")
-    for each in runs:
-        each.scores.observe(each.site)
-    scored = [each.scores.result() for each in runs]
-    return [_summed(tuning, scored[i * len(cells) : (i + 1) * len(cells)]) for i, tuning in enumerate(tunings)]
-
-
-def _summed(tuning: Tuning, scored: Sequence[Mapping[str, Any]]) -> Result:
+def run(loaded: LoadedSite, tuning: Tuning, cells: Sequence[Conditions], hours: int) -> Result:
+    """Returns what a tuning gives over all cells, each run as the daemon in mode RESET would."""
+    scored = [_scored(loaded, tuning, cell, hours) for cell in cells]
     violations = {kind: sum(s["violations"][kind] for s in scored) for kind in scored[0]["violations"]}
     return Result(tuning, tuple(s["energy_kwh"]["facility_total"] for s in scored), violations)
+
+
+def _scored(loaded: LoadedSite, tuning: Tuning, cell: Conditions, hours: int) -> Mapping[str, Any]:
+    prepared = simulate(loaded, cell)
+    site, scores, memory = prepared.site, Scores(loaded.site), ResetMemory()
+    readable = sorted({p.signal for p in loaded.points.rows if p.readable})
+    site.write("daemon.owner_id", float(loaded.site.lease.owner_id))
+    scans = round((_SETTLING_H + hours) * HOUR_S / SCAN_S)
+    for scan in range(scans):
+        if scan * SCAN_S % loaded.site.timing.cycle_s == 0:
+            seen = {signal: value for signal in readable if (value := site.read(signal)) is not None}
+            setpoints, memory = reset(loaded.site, memory, seen, site.now_s, tuning)
+            for name in setpoints.keys() & loaded.points.setpoints:
+                site.write(f"{name}.request", setpoints[name])
+        site.write("daemon.heartbeat", float(scan % _HEARTBEATS + 1))
+        if scan * SCAN_S >= _SETTLING_H * HOUR_S and scan % _LOOK_SCANS == 0:
+            scores.observe(site)
+        site.advance(site.now_s + SCAN_S)
+    scores.observe(site)
+    return scores.result()
 
 
 def combined(now: Result, found: Mapping[str, Sequence[Result]]) -> Tuning:
@@ -140,7 +106,7 @@ def _line(result: Result, now: Result) -> str:
 
 def _cell(text: str, seed: int) -> Conditions:
     weather, _, day = text.rpartition(":")
-    return Conditions(weather=weather, start=day, seed=seed)
+    return Conditions(weather=weather, start=day, seed=seed, warm_up_h=_BAS_ALONE_H)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -153,25 +119,21 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.hours < 1:
         parser.error(f"--hours {given.hours}: 1 or more")
-
-    def say(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
     try:
         loaded = load_site(given.config, {})
         cells = [_cell(text, given.seed) for text in given.cell or CELLS]
-        tunings = [G36, *(replace(G36, **values) for trials in TRIALS.values() for values in trials)]
-        results = iter(run(loaded, tunings, cells, given.hours, say))
+        now = run(loaded, G36, cells, given.hours)
     except (SiteErrors, SourceError, ValueError) as error:
-        say(str(error))
+        print(error, file=sys.stderr)
         return 2
-    now = next(results)
-    found = {group: [next(results) for _ in trials] for group, trials in TRIALS.items()}
-    for result in (now, *(r for group in found.values() for r in group)):
-        print(_line(result, now), flush=True)
+    print(_line(now, now), flush=True)
+    found: dict[str, list[Result]] = {}
+    for group, trials in TRIALS.items():
+        found[group] = [run(loaded, replace(G36, **values), cells, given.hours) for values in trials]
+        print("\n".join(_line(result, now) for result in found[group]), flush=True)
     together = combined(now, found)
-    if changed(now.tuning, together):
-        print("together: " + _line(run(loaded, [together], cells, given.hours, say)[0], now))
+    if changed(G36, together):
+        print("together: " + _line(run(loaded, together, cells, given.hours), now))
     return 0
 
 

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     _say("machines")
     sections = [machine_targets()]
     _say("the plant in motion")
-    sections.append(transient_targets(loaded.site, truth))
+    sections.append(transient_targets(loaded, truth))
     sections.append(day_targets(config, _say))
     if given.days > 0:
         sections.append(cross_check(loaded, truth, given.weather, given.days, _say))

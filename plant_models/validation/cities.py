@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from plant_models.simulator.bas import Manner
-from plant_models.simulator.batch import Batch
-from plant_models.simulator.conditions import HOUR_S
-from plant_models.simulator.machines import SCAN_S
+from plant_models.simulator.conditions import DAY_S, HOUR_S
 from plant_models.simulator.plant_file import ChillerTruth, PlantTruth
-from plant_models.simulator.site import Made, SimulatedSite
+from plant_models.simulator.site import SimulatedSite
 from plant_models.simulator.truth import Truth
 from plant_models.site.load import LoadedSite
 from plant_models.sources.weather import NOMINAL_YEAR, Weather, open_weather, start_of
@@ -57,15 +55,6 @@ _FILES: Final[Mapping[str, tuple[str, str]]] = {  # file in the folder of weathe
 
 
 @dataclass(frozen=True)
-class _Run:
-    """One case in one city from the start of a day on, in plant time [s]."""
-
-    city: str
-    case: str
-    start_s: float
-
-
-@dataclass(frozen=True)
 class _Constant:
     """The same utilisation at any time."""
 
@@ -89,19 +78,16 @@ def weathers(folder: Path | None) -> dict[str, Weather]:
 
 
 def cross_check(loaded: LoadedSite, truth: PlantTruth, folder: Path | None, days: int, told: Callable[[str], None]) -> Section:
-    """Runs every case in every city on some days spread over the year, all together, and returns what came out beside what is expected."""
+    """Runs every case in every city on some days spread over the year, and returns what came out beside what is expected."""
     chillers = {c.name: replace(truth.chiller.get(c.name, ChillerTruth()), age=_AGE, capacity_factor=1.0) for c in loaded.site.chiller}
+    aged = replace(truth, chiller=chillers)
     first = date(NOMINAL_YEAR, 1, 1)
     starts = [first + timedelta(days=round((k + 0.5) * 365 / days)) for k in range(days)]
-    places = weathers(folder)
-    runs = [_Run(city, case, start_of(day, places[city])) for city in places for case in CASES for day in starts]
-    spans = _spans(loaded, replace(truth, chiller=chillers), places, runs, told)
     found: list[Found] = []
-    for city in places:
-        for case, expected in zip(CASES, EXPECTED[city], strict=True):
-            found += explained(
-                _rows(f"{city}, {case}", expected, [span for run, span in zip(runs, spans, strict=True) if (run.city, run.case) == (city, case)], city)
-            )
+    for city, weather in weathers(folder).items():
+        for (case, manner), expected in zip(CASES.items(), EXPECTED[city], strict=True):
+            told(f"cities: {city}, {case}")
+            found += explained(_rows(f"{city}, {case}", expected, [_day(loaded, aged, weather, day, manner) for day in starts], city))
     says = (
         f"Plant A at 3.5 MW of IT and constant settings, chillers at {_AGE} times the power of clean ones, {days} days spread over a typical year, after "
         f"{_WARM_UP_H} h that do not count; beside a steady-state calculation for all its hours with ideal staging, which such a run should meet within "
@@ -115,23 +101,13 @@ def explained(found: Sequence[Found]) -> list[Found]:
     return [f if f.passed else replace(f, remark="; ".join(filter(None, (f.remark, _MISS_ABOVE if f.value > f.high else _MISS_BELOW)))) for f in found]
 
 
-def _spans(
-    loaded: LoadedSite, truth: PlantTruth, places: Mapping[str, Weather], runs: Sequence[_Run], told: Callable[[str], None]
-) -> list[tuple[Truth, Truth]]:
-    """Returns what is true at the start and the end of each run's day."""
-
-    def build(number: int, made: Made) -> SimulatedSite:
-        run = runs[number]
-        began_s = run.start_s - _WARM_UP_H * HOUR_S
-        return SimulatedSite(loaded.site, loaded.points, truth, places[run.city], _Constant(_UTILISATION), 0, began_s, made, CASES[run.case])
-
-    batch = Batch(loaded.site, truth, len(runs), build)
-    batch.advance(round(_WARM_UP_H * HOUR_S / SCAN_S))
-    before = [site.truth for site in batch.sites]
-    for hour in range(1, 25):
-        batch.advance(round(HOUR_S / SCAN_S))
-        told(f"cities: hour {hour} of 24, {len(runs)} plants")
-    return [(b, site.truth) for b, site in zip(before, batch.sites, strict=True)]
+def _day(loaded: LoadedSite, truth: PlantTruth, weather: Weather, day: date, manner: Manner) -> tuple[Truth, Truth]:
+    start_s = start_of(day, weather)
+    site = SimulatedSite(loaded.site, loaded.points, truth, weather, _Constant(_UTILISATION), 0, start_s - _WARM_UP_H * HOUR_S, manner=manner)
+    site.advance(start_s)
+    before = site.truth
+    site.advance(start_s + DAY_S)
+    return before, site.truth
 
 
 def _rows(what: str, expected: Expected, runs: Sequence[tuple[Truth, Truth]], city: str) -> list[Found]:
