@@ -147,17 +147,31 @@ def _stepped(case: Case, value: float) -> float:
 def reach(situation: Situation, limits: Limits) -> Mapping[str, Reach]:
     """Returns between what values each writable setpoint may be set now, and what of that lasts: the bounds of whoever plans.
 
-    A chain of clamps is a clamp, so its ends are what it makes of the infinities. A setpoint of which nothing is known to be in force has no reach.
+    A chain of clamps is a clamp, so its ends are what it makes of the infinities. Where a rule looks at another setpoint, it is asked with that one at
+    either end of its own reach, so that whatever lies within all of them passes. A setpoint of which nothing is known to be in force has no reach.
     """
     found: dict[str, Reach] = {}
-    for setpoint in sorted(name for name in limits.setpoints if name in situation.writable):
-        case = Case(setpoint, limits.setpoints[setpoint], situation, limits, {})
-        if case.held is not None:
-            intervals = list(_intervals(case))
-            low, high = (_chained((i for _, i in intervals), end) for end in (-math.inf, math.inf))
-            low_later, high_later = (_chained((i for row, i in intervals if row.lasting), end) for end in (-math.inf, math.inf))
-            found[setpoint] = Reach(low, high, low_later, high_later)
-    return found
+    for setpoint in sorted(sorted(name for name in limits.setpoints if name in situation.writable), key=_condenser_last):
+        ends = ({name: one.low for name, one in found.items()}, {name: one.high for name, one in found.items()})
+        cases = [Case(setpoint, limits.setpoints[setpoint], situation, limits, decided) for decided in ends]
+        if cases[0].held is not None:
+            found[setpoint] = _common([_reach(case) for case in cases])
+    return dict(sorted(found.items()))
+
+
+def _reach(case: Case) -> Reach:
+    """Returns the reach of one setpoint with the others as decided."""
+    intervals = list(_intervals(case))
+    low, high = (_chained((i for _, i in intervals), end) for end in (-math.inf, math.inf))
+    low_later, high_later = (_chained((i for row, i in intervals if row.lasting), end) for end in (-math.inf, math.inf))
+    return Reach(low, high, low_later, high_later)
+
+
+def _common(reaches: Iterable[Reach]) -> Reach:
+    """Returns what lies within every reach; where nothing does, the highest low end, as in an interval."""
+    lows, highs, lows_later, highs_later = zip(*((r.low, r.high, r.low_later, r.high_later) for r in reaches), strict=True)
+    low, low_later = max(lows), max(lows_later)
+    return Reach(low, max(low, min(highs)), low_later, max(low_later, min(highs_later)))
 
 
 def _chained(intervals: Iterable[Interval], value: float) -> float:

@@ -15,6 +15,7 @@ from tests.safety.test_envelope import RANGE, situations
 CHWS, DP, CWS = "plant.chws_setpoint_c", "plant.chw_dp_setpoint_kpa", "plant.cws_setpoint_c"
 AIR, FAN, TCS = "hall-a.crah_supply_setpoint_c", "hall-a.crah_fan_setpoint_pct", "cdu-1.tcs_setpoint_c"
 PUMP, CELL = "chwp.speed_setpoint_pct", "ct-1.fan_setpoint_pct"
+FURTHEST = 1.7e308  # beyond whatever may be in force
 WET, DRY = "hall-a.humidify_setpoint_c", "hall-a.dehumidify_setpoint_c"
 
 
@@ -61,8 +62,35 @@ def test_what_lies_within_the_reach_passes_and_what_does_not_is_brought_to_its_e
     inside = found.low + share * (found.high - found.low)
     alone = replace(situation, writable=situation.writable & {name})
     assert judge({name: inside}, alone, calm.limits).permitted[name] == pytest.approx(inside, abs=1e-9)
-    assert judge({name: -1e6}, alone, calm.limits).permitted[name] == pytest.approx(found.low)
-    assert judge({name: 1e6}, alone, calm.limits).permitted[name] == pytest.approx(found.high)
+    assert judge({name: -FURTHEST}, alone, calm.limits).permitted[name] == pytest.approx(found.low)
+    assert judge({name: FURTHEST}, alone, calm.limits).permitted[name] == pytest.approx(found.high)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(situations, st.lists(st.floats(0.0, 1.0), min_size=len(RANGE), max_size=len(RANGE)))
+def test_whatever_lies_within_all_reaches_passes_together(calm, situation, shares):
+    found = reach(situation, calm.limits)
+    asked = {name: one.low + share * (one.high - one.low) for (name, one), share in zip(found.items(), shares, strict=False)}
+    verdict = judge(asked, replace(situation, writable=frozenset(found)), calm.limits)
+    assert dict(verdict.permitted) == pytest.approx(asked, abs=1e-9)
+
+
+def test_condenser_water_leaves_room_for_the_chilled_water_that_may_be_asked_with_it(calm):
+    """Lift 15 K at 12 degC chilled water, 4 K of range: 23 degC; with chilled water at 12.5, which may be asked now, 23.5."""
+    narrow = replace(calm.limits, chillers=(replace(calm.limits.chillers[0], lift_min_k=15.0),))
+    assert reach(calm.situation(), narrow)[CWS] == Reach(23.5, 27.5, 15.0, 30.0)
+    assert reach(calm.situation(writable=frozenset({CWS})), narrow)[CWS].low == 23.0
+    assert judge({CHWS: 12.5, CWS: 23.5}, calm.situation(), narrow).interventions == ()
+    colder = calm.situation({"ch-1.chws_temp_c": 5.0})
+    shallow = replace(calm.limits, chillers=(replace(calm.limits.chillers[0], lift_max_k=18.5),))
+    assert reach(colder, shallow)[CWS] == Reach(22.5, 25.25, 15.0, 30.0)
+    both = replace(calm.limits, chillers=(replace(calm.limits.chillers[0], lift_min_k=17.0, lift_max_k=18.5),))
+    assert reach(colder, both)[CWS] == Reach(25.5, 25.5, 15.0, 30.0)
+
+
+def test_reaches_have_an_order_of_their_own(calm):
+    mixed = replace(calm.limits, setpoints={name: calm.limits.setpoints[name] for name in (TCS, CWS, FAN, CHWS, DP, AIR)})
+    assert list(reach(calm.situation(), mixed)) == sorted(RANGE)
 
 
 @pytest.fixture
