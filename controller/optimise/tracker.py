@@ -105,7 +105,8 @@ class Tracker:
         for state in self._layout.states:
             model.set_rhs(_symbol(state), response.rates[state])
         # The cost is a state: do-mpc samples a stage cost at each step's start only, where a setpoint's jump would look like a saving.
-        model.set_rhs(_COST, (series[WEIGHT] * response.facility_kw + self._idle_asking_kw(response)) / _COST_UNIT_KW / self._step_s)
+        cost_rate = (series[WEIGHT] * response.facility_kw + self._idle_asking_kw(response)) / _COST_UNIT_KW / self._step_s
+        model.set_rhs(_COST, cost_rate)
         for name, violation in self._violations(response, states, setpoints, series).items():
             model.set_expression(_symbol(name), violation)
         arguments = [ca.vertcat(*group) for group in ((*states.values(), cost), setpoints.values(), series.values(), (*offsets.values(), *numbers))]
@@ -113,7 +114,8 @@ class Tracker:
         names = self._groups + tuple(response.outputs)
         values = [*response.powers_kw.values(), *response.outputs.values()]
         self._outputs = (names, ca.Function("outputs", arguments, [ca.vertcat(*values)]))
-        self._rates = ca.Function("rates", arguments, [ca.vertcat(*(response.rates[s] for s in self._layout.states), 0.0)])
+        rates = [*(response.rates[s] for s in self._layout.states), cost_rate]
+        self._rates = ca.Function("rates", arguments, [ca.vertcat(*rates)])
         model.setup()  # exchanges the symbols, so the functions above come first
         return model
 
@@ -142,7 +144,7 @@ class Tracker:
         return beyond
 
     def _build_integrator(self) -> Any:
-        """Returns a function from state at the start of a step to the states at its collocation points, by Runge-Kutta of fourth order."""
+        """Returns a function from state at the start to the states at each step's end and at a third of it, by Runge-Kutta of fourth order."""
         x, u, w, p = (ca.SX.sym(n, m.shape[0]) for n, m in (("x", self._model.x), ("u", self._model.u), ("w", self._model.tvp), ("p", self._model.p)))
         h = self._step_s / _SUBSTEPS
         k1 = self._rates(x, u, w, p)
@@ -150,7 +152,10 @@ class Tracker:
         k3 = self._rates(x + h / 2 * k2, u, w, p)
         k4 = self._rates(x + h * k3, u, w, p)
         substep = ca.Function("substep", [x, u, w, p], [x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)])
-        return substep.mapaccum("advance", _SUBSTEPS)
+        start, held = ca.MX.sym("start", x.shape[0]), [ca.MX.sym(n, m.shape[0]) for n, m in (("u", u), ("w", w), ("p", p))]
+        within = substep.mapaccum("within", _SUBSTEPS)(start, *(ca.repmat(each, 1, _SUBSTEPS) for each in held))
+        step = ca.Function("step", [start, *held], [within[:, -1], within[:, _SUBSTEPS // 3 - 1]])
+        return step.mapaccum("advance", self._steps)
 
     def build(self, iterations_limit: int) -> None:
         """Builds the solver, again only where the limit on its iterations has changed."""
@@ -181,6 +186,11 @@ class Tracker:
         # do-mpc leaves dummy collocation points before the first instant; free, they make the solver's system singular.
         mpc.lb_opt_x["_x", 0, 0, :-1], mpc.ub_opt_x["_x", 0, 0, :-1] = 0.0, 0.0
         mpc.flags["set_initial_guess"] = True
+        points = range(4)  # do-mpc's: two of collocation, the end of the step, and where the next step begins
+        self._places = {name: np.ravel(mpc.opt_p.f[name]) for name in ("_x0", "_tvp", "_p", "_u_prev")}
+        self._places["_x"] = np.array([[mpc.opt_x.f["_x", k, 0, j] for j in points] for k in range(self._steps + 1)])
+        self._places["_u"] = np.array([mpc.opt_x.f["_u", k, 0] for k in range(self._steps)])
+        self._scale = np.asarray(mpc.opt_x_scaling.master).ravel()
         self._mpc, self._iterations_limit = mpc, iterations_limit
 
     def _solver_options(self, iterations_limit: int) -> dict[str, object]:
@@ -218,36 +228,34 @@ class Tracker:
         """Puts a problem's numbers and the start of the search into the solver; nothing of an earlier solve remains."""
         mpc, layout = self._mpc, self._layout
         mpc.flags["initial_run"] = False
-        mpc.opt_p_num["_x0"] = ca.DM([*(problem.states[s] for s in layout.states), 0.0])
-        mpc.opt_p_num["_u_prev"] = ca.DM([problem.in_force[s] for s in layout.setpoints])
-        series = (*layout.disturbances, *self._soft, WEIGHT)
-        columns = [ca.DM([at[s] for s in series]) for at in problem.ahead]
-        mpc.opt_p_num["_tvp"] = columns
-        p = ca.DM([problem.offsets.get(s, 0.0) for s in layout.offsets] + list(self._numbers.values()))
-        mpc.opt_p_num["_p", 0] = p
-        inputs = [ca.DM([problem.start[s][k] for s in layout.setpoints]) for k in range(self._steps)]
-        x = ca.DM([*(problem.states[s] for s in layout.states), 0.0])
-        x_scale = mpc._x_scaling.cat
-        mpc.opt_x_num.master = ca.DM.zeros(mpc.opt_x_num.master.shape)
-        mpc.opt_x_num["_x", 0, 0, -1] = x / x_scale
-        for k in range(self._steps):
-            for i, setpoint in enumerate(layout.setpoints):
-                scale = _SCALE[setpoint.partition(".")[2]]
-                mpc.lb_opt_x["_u", k, 0, _symbol(setpoint)] = problem.lower[setpoint][k]
-                mpc.ub_opt_x["_u", k, 0, _symbol(setpoint)] = problem.upper[setpoint][k]
-                mpc.opt_x_num["_u", k, 0, _symbol(setpoint)] = inputs[k][i] / scale
-            within = self._advance(x, ca.repmat(inputs[k], 1, _SUBSTEPS), ca.repmat(columns[k], 1, _SUBSTEPS), ca.repmat(p, 1, _SUBSTEPS))
-            x = within[:, -1]
-            mpc.opt_x_num["_x", k + 1, 0, 0] = within[:, _SUBSTEPS // 3 - 1] / x_scale
-            for j in (1, 2, 3):
-                mpc.opt_x_num["_x", k + 1, 0, j] = x / x_scale
-        self._columns, self._p = columns, p
+        at_start = np.array([*(problem.states[s] for s in layout.states), 0.0])
+        series = np.array([[at[s] for s in (*layout.disturbances, *self._soft, WEIGHT)] for at in problem.ahead])
+        numbers = np.array([problem.offsets.get(s, 0.0) for s in layout.offsets] + list(self._numbers.values()))
+        inputs = np.array([problem.start[s] for s in layout.setpoints]).T
+        given = np.zeros(mpc.opt_p_num.master.shape[0])
+        in_force = [problem.in_force[s] for s in layout.setpoints]
+        for name, values in (("_x0", at_start), ("_tvp", series.ravel()), ("_p", numbers), ("_u_prev", in_force)):
+            given[self._places[name]] = values
+        mpc.opt_p_num.master = ca.DM(given)
+        ends, thirds = self._advance(at_start, inputs.T, series[: self._steps].T, np.tile(numbers[:, None], self._steps))
+        within, after = self._places["_x"], np.asarray(ends).T
+        guess = np.zeros(self._scale.size)
+        guess[within[0, -1]] = at_start
+        guess[within[1:, 0]] = np.asarray(thirds).T
+        for point in (1, 2, 3):
+            guess[within[1:, point]] = after
+        guess[self._places["_u"]] = inputs
+        mpc.opt_x_num.master = ca.DM(guess / self._scale)
+        for bounds, kept in ((problem.lower, mpc._lb_opt_x), (problem.upper, mpc._ub_opt_x)):
+            values = np.asarray(kept.master).ravel()
+            values[self._places["_u"]] = np.array([bounds[s] for s in layout.setpoints]).T / self._scale[self._places["_u"]]
+            kept.master = ca.DM(values)
+        self._columns, self._p = series, numbers
 
     def _proposal(self, request: PlanRequest, problem: Problem, iterations: int) -> Proposal:
         mpc, layout = self._mpc, self._layout
-        planned = np.array([np.asarray(mpc.opt_x_num["_u", k, 0]).ravel() for k in range(self._steps)])
-        planned *= np.array([_SCALE[s.partition(".")[2]] for s in layout.setpoints])
-        after = np.asarray(mpc.opt_x_num["_x", 1, 0, -1] * mpc._x_scaling.cat).ravel()
+        found = np.asarray(mpc.opt_x_num.master).ravel() * self._scale
+        planned, after = found[self._places["_u"]], found[self._places["_x"][1, -1]]
         at_s = request.estimate.at_s
         if not (np.isfinite(planned).all() and np.isfinite(after).all()):
             return Proposal(Source.PLAN, at_s, solved=False, setpoints={}, says="the solver's answer is not finite", iterations=iterations)
