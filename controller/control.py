@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,12 @@ _PATIENCE_WALL_S = 5.0  # from connecting to the whole request
 
 
 class ControlError(Exception):
-    """The daemon could not be asked, or refused; the message says why."""
+    """The daemon could not be asked, or refused; the message says why, ``problems`` in detail where it answered with some."""
+
+    def __init__(self, says: str, answered: bool = False, problems: Sequence[str] = ()) -> None:
+        """Takes what is wrong, and whether a daemon answered at all."""
+        super().__init__(says)
+        self.answered, self.problems = answered, tuple(problems)
 
 
 async def serve(path: Path, handle: Handler) -> asyncio.Server:
@@ -89,5 +94,5 @@ async def ask(path: Path, request: Mapping[str, Any], timeout_s: float = 5.0) ->
         raise ControlError(f"{path}: the daemon closed the connection without an answer")
     reply: dict[str, Any] = json.loads(line)
     if "error" in reply:
-        raise ControlError(str(reply["error"]))
+        raise ControlError(str(reply["error"]), answered=True, problems=reply.get("problems", ()))
     return reply

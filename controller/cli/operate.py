@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from plant_models.site.load import LoadedSite, SiteErrors, load_site
 
@@ -175,6 +176,7 @@ def _status(asked: argparse.Namespace) -> int:
     if asked.json:
         print(json.dumps(answer, indent=1))
         return 0
+    from controller.cli.outlook import source_in_words
     from controller.explain import reserve_in_words
 
     in_charge = "BAS IN CHARGE" if answer["bas_in_charge"] else "daemon in charge"
@@ -195,6 +197,9 @@ def _status(asked: argparse.Namespace) -> int:
         changes = ", ".join(f"{name} {advice['in_force'][name]:g} -> {value:.4g}" for name, value in advice["setpoints"].items())
         print(f"  proposal {advice['number']}: {changes}")
         print(f"    {advice['reason']}; accept or reject it")
+    zone = ZoneInfo(load_site(asked.config).site.site.time_zone)
+    for source in answer["forecasts"]:
+        print(source_in_words(source, zone))
     for finding in answer["findings"]:
         print(f"  {finding['sort'].replace('_', ' ')}: {finding['says']}")
     for setpoint, value in answer["in_force"].items():

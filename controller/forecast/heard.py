@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from controller.encode import from_plain
 from controller.forecast import CARBON, PRICE
@@ -48,6 +48,8 @@ class Saying:
     source: str
     series: tuple[Series, ...] = ()
     trouble: str = ""
+    age_s: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    """How long ago the source said it [s]; the same is said again now and then, so that a new daemon hears it too."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Heard:
             self.voices[saying.source] = replace(voice, trouble=f"refused: {problems[0]}"[:_SAYS_MOST])
             return {"error": "refused", "problems": problems}
         said = tuple(_kept(s, voice.origin, saying.source) for s in saying.series)
-        self.voices[saying.source] = replace(voice, said=said, heard_s=at_s, trouble="")
+        self.voices[saying.source] = replace(voice, said=said, heard_s=at_s - saying.age_s, trouble="")
         return {"done": "say"}
 
     def _problems(self, saying: Saying, voice: Voice, at_s: float) -> Iterator[str]:
