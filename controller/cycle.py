@@ -11,7 +11,7 @@ from controller.doubt import doubts_of, missed
 from controller.forecast.outlook import Outlook
 from controller.health import BEAT_SIGNAL, Circumstances, observe, refusals_of
 from controller.hold import holdings
-from controller.lend import Lending, Written, lend
+from controller.lend import Lending, Written, lend, still_asked
 from controller.lifetime import counted
 from controller.optimise.worker import PlanRequest
 from controller.record import CycleMemory, CycleRecord, Decision, Given, Orders
@@ -123,7 +123,7 @@ class Cycle:
             withdrawn=frozenset(one.equipment for one in maintenance),
         )
         lending = Lending(s.loaded.points, limits, grants, footing, memory, situation)
-        plan = await self.optimiser.plan(s.request(estimate, forecast, lending))
+        plan = await self.optimiser.plan(s.request(estimate, forecast, lending, s.forecaster.day(forecaster, measured, at_s, outlook)))
         plan_ms = 1000 * (time.perf_counter() - asked_at)
         usable = go_on(plan, memory.plan, at_s, s.loaded.site.optimiser.step_s)
         misses = missed(s.loaded, limits, memory.misses, memory.plan, memory.requested, measured)
@@ -153,7 +153,7 @@ class Cycle:
             reset=reset_memory,
             mode=mode,
             wear=written.wear,
-            requested={} if written.hand_back else {**memory.requested, **written.writes},
+            requested={} if written.hand_back else still_asked(mode.mode, {**memory.requested, **written.writes}),
             plan=plan if plan.solved else memory.plan,
             authority_share=share,
             refusals=refusals,

@@ -9,6 +9,7 @@ from typing import Any
 from controller.encode import plain
 from controller.record import CycleRecord
 from safety.modes import ROW_OF
+from safety.records import DayPlan
 from safety.ride_through import RideThrough
 
 
@@ -26,6 +27,7 @@ def explanation(record: CycleRecord) -> dict[str, Any]:
         "conditions": plain(decision.conditions),
         "proposed_by": decision.proposal.source.value,
         "plan": {"solved": plan.solved, "says": plan.says, "iterations": plan.iterations, "binding": dict(plan.binding), "predicted": dict(plan.predicted)},
+        "day": told_day(plan.day),
         "asked": dict(decision.proposal.setpoints),
         "guideline_36_would_ask": dict(decision.reset.setpoints),
         "permitted": dict(decision.verdict.permitted),
@@ -39,6 +41,14 @@ def explanation(record: CycleRecord) -> dict[str, Any]:
         "doubts": plain(decision.doubts),
         "model_offsets": dict(decision.estimate.offsets),
     }
+
+
+def told_day(day: DayPlan | None) -> dict[str, Any] | None:
+    """Returns the day's plan of stages: when it was made, why, its cost and gap, and by setpoint each count with the hours after which it begins."""
+    if day is None:
+        return None
+    changes = {s: [[k * day.step_s / 3600.0, n] for k, n in enumerate(counts) if k == 0 or n != counts[k - 1]] for s, counts in day.counts.items()}
+    return {"made_at_s": day.made_at_s, "says": day.says, "cost_kwh": round(day.cost_kwh, 1), "gap_kwh": round(day.gap_kwh, 1), "counts": changes}
 
 
 def told_reserves(reserves: Iterable[RideThrough]) -> dict[str, dict[str, Any]]:
@@ -69,12 +79,24 @@ def as_text(told: Mapping[str, Any]) -> str:
         line += f", permitted {permitted:8.2f}" if permitted is not None else ", not permitted    "
         lines.append(line + (f", Guideline 36 would ask {legacy:8.2f}" if legacy is not None else ""))
     lines += [f"  held by {limit} (multiplier {weight:.3g})" for limit, weight in told["plan"]["binding"].items()]
+    lines += [f"  {line}" for line in _day_in_words(told.get("day"))]
     lines += [f"  envelope: {i['rule']} changed {i['signal']} from {i['asked']:g} to {i['permitted']}" for i in told["interventions"]]
     lines += [f"  {clamp}" for clamp in told["clamps"]]
     lines += [f"  {finding['sort'].replace('_', ' ')}: {finding['says']}" for finding in told["findings"]]
     lines += [f"  reserve of {plant}: {reserve_in_words(reserve)}" for plant, reserve in told["reserves"].items()]
     lines += [f"  not believed: {signal}: {says}" for signal, says in told["refused_readings"].items()]
     return "\n".join(lines)
+
+
+def _day_in_words(day: Mapping[str, Any] | None) -> list[str]:
+    """Returns a line for each plant's stage over the day, none without a plan."""
+    if day is None:
+        return []
+    cost = f"{day['cost_kwh']:.0f} kWh, at most {day['gap_kwh']:.0f} above the best"
+    return [
+        f"day plan of {s}: {', then '.join(f'{n} after {hours:g} h' if hours else f'{n} now' for hours, n in told)} ({cost})"
+        for s, told in day["counts"].items()
+    ]
 
 
 def reserve_in_words(reserve: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from plant_models.simulator.bas import Manner
 from plant_models.simulator.conditions import Conditions, simulate
 from plant_models.site.load import LoadedSite
 from plant_models.site.topology import Site
+from safety.plant_rules import STAGE
 
 OVER_WETBULB: Final = "over_wetbulb_k"
 LOOK_S: Final = 60.0  # between two looks at the truth: the final run looks every few seconds
@@ -60,6 +61,7 @@ STARTS: Final[Mapping[str, tuple[float, float, float]]] = {
     "cws_setpoint_c": (4.0, 1.5, 0.4),
     "crah_supply_setpoint_c": (23.5, 1.0, 0.25),
     "crah_fan_setpoint_pct": (75.0, 8.0, 2.0),
+    "speed_setpoint_pct": (85.0, 10.0, 2.5),
     "tcs_setpoint_c": (36.0, 4.0, 1.0),
     "tcs_dp_setpoint_kpa": (120.0, 40.0, 10.0),
     "fws_setpoint_c": (32.0, 4.0, 1.0),
@@ -76,6 +78,8 @@ def ranges_of(loaded: LoadedSite) -> dict[str, Range]:
     """Returns what is searched: each setpoint that the site offers, within its own range; condenser water as one distance over wet bulb."""
     ranges: dict[str, Range] = {}
     for name, allowed in loaded.site.setpoint.items():
+        if name.endswith(f".{STAGE}"):  # the BAS stages by itself
+            continue
         start, step, fine = STARTS[name.partition(".")[2]]
         if name.endswith(".cws_setpoint_c"):
             ranges[OVER_WETBULB] = Range(2.0, 10.0, start, step, fine)

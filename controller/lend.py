@@ -12,6 +12,7 @@ from safety.envelope import judge
 from safety.grants import Footing, Grants, moved_freely, narrowed
 from safety.limits import Limits
 from safety.modes import Mode
+from safety.plant_rules import STAGE
 from safety.records import Proposal, Situation, Verdict
 from safety.wear import WearLedger, choose_writes
 
@@ -85,7 +86,12 @@ def in_charge(mode: Mode, verdict: Verdict, situation: Situation, requested: Map
     When authority over a setpoint is taken, it is asked for at least as it is in force: a request left in the BAS from an earlier spell must never
     come alive with the heartbeat.
     """
+    untouched = {setpoint: situation.in_force[setpoint] for setpoint in sorted(situation.writable - requested.keys())}
+    return still_asked(mode, {**untouched, **verdict.permitted})
+
+
+def still_asked(mode: Mode, setpoints: Mapping[str, float]) -> dict[str, float]:
+    """Returns what of some setpoints is asked for in a mode: nothing on RELEASE, and no stage on RESET, since the BAS then stages by itself."""
     if mode is Mode.RELEASE:
         return {}
-    untouched = {setpoint: situation.in_force[setpoint] for setpoint in sorted(situation.writable - requested.keys())}
-    return {**untouched, **verdict.permitted}
+    return {s: v for s, v in setpoints.items() if mode is not Mode.RESET or not s.endswith(f".{STAGE}")}

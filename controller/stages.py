@@ -48,7 +48,7 @@ class Stages:
         offered = {s: v for s, v in setpoints.items() if s in self.loaded.points.setpoints}
         return Proposal(Source.RESET, measured.taken_at_s, solved=True, setpoints=offered, says="Guideline 36 resets"), after
 
-    def request(self, estimate: Estimate, forecast: Forecast, lending: Lending) -> PlanRequest:
+    def request(self, estimate: Estimate, forecast: Forecast, lending: Lending, day_ahead: Forecast) -> PlanRequest:
         """Returns what the optimiser is asked in this cycle, with what the envelope and what is lent let through as its bounds."""
         situation, memory = lending.planned, lending.memory
         within = confined(reach_of(situation, lending.limits), lending.grants, lending.footing)
@@ -64,6 +64,8 @@ class Stages:
             iterations_limit=self.loaded.site.timing.solver_iterations,
             last=memory.plan.ahead if memory.plan else {},
             reach={setpoint: reach for setpoint, reach in within.items() if setpoint in ours},
+            day=memory.plan.day if memory.plan else None,
+            day_ahead=day_ahead,
             absent=tuple(name for name in machines if not callable_now(name, situation.measured, situation.withdrawn)),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -18,6 +19,7 @@ from plant_models.simulator.site import SimulatedSite
 from plant_models.site.limits import limits_of
 from plant_models.site.load import load_site
 from safety.modes import Mode
+from safety.plant_rules import STAGE
 
 HURRIED_SPEED = 600.0  # of plant time while nothing waits for the daemon
 IN_CHARGE = (Mode.OPTIMISE, Mode.PLAN_ONLY, Mode.RESET)
@@ -106,8 +108,9 @@ class Rig:
         return None if self.now.mode is None else Mode(int(self.now.mode))
 
     def in_charge(self) -> bool:
-        """Returns whether the daemon moves every setpoint and says so."""
-        return self.mode in IN_CHARGE and len(self.now.remote) == len(self.now.authority) > 0
+        """Returns whether the daemon moves every setpoint and says so; a stage it moves by a plan only."""
+        ours = {s for s in self.now.authority if not s.endswith(f".{STAGE}")}
+        return self.mode in IN_CHARGE and bool(ours) and ours <= self.now.remote
 
     def moved(self) -> dict[str, float]:
         """Returns how far what is in force stands from what the BAS alone would use, for the setpoints where that is more than the deadband."""
@@ -117,8 +120,8 @@ class Rig:
 
     @property
     def bands(self) -> dict[str, float]:
-        """Returns each setpoint's deadband."""
-        return {s: row.deadband for s, row in self.loaded.site.setpoint.items()}
+        """Returns each setpoint's deadband; a stage follows from the site's own past, so that any is as good as that of the BAS alone."""
+        return {s: math.inf if s.endswith(f".{STAGE}") else row.deadband for s, row in self.loaded.site.setpoint.items()}
 
     def journal(self) -> JournalFile:
         """Returns the daemon's journal as it is on disk now."""

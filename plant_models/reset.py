@@ -107,6 +107,7 @@ def reset(site: Site, memory: ResetMemory, measured: Mapping[str, float], at_s: 
         cws_c = condenser_setpoint_c(site, plant, chws_c, measured, tuning)
         if cws_c is not None:
             setpoints[f"{plant.name}.cws_setpoint_c"] = cws_c
+    setpoints |= {f"{pumps.name}.speed_setpoint_pct": 100.0 for pumps in site.pump if pumps.serves == "cw"}  # 5.20.9: at design flow
     for hall in site.hall:
         setpoints[f"{hall.name}.crah_supply_setpoint_c"] = halls[hall.name].supply_c
         setpoints[f"{hall.name}.crah_fan_setpoint_pct"] = halls[hall.name].fan_pct
@@ -115,8 +116,8 @@ def reset(site: Site, memory: ResetMemory, measured: Mapping[str, float], at_s: 
 
 
 def fixed(site: Site, measured: Mapping[str, float]) -> dict[str, float]:
-    """Returns the setpoints of policy ``fixed``: each its own constant, condenser water wet bulb + 3.5 K within 15.6 .. 29.4 degC."""
-    setpoints = {name: allowed.own for name, allowed in site.setpoint.items()}
+    """Returns the setpoints of policy ``fixed``: each its own constant, condenser water wet bulb + 3.5 K within 15.6 .. 29.4 degC; no stage."""
+    setpoints = {name: allowed.own for name, allowed in site.setpoint.items() if not name.endswith(".running_setpoint_count")}
     wetbulb_c = measured.get("weather.oa_wetbulb_c")
     if wetbulb_c is not None:
         setpoints |= {s: _clip(wetbulb_c + _OVER_WETBULB_K, *_CONDENSER_RANGE_C) for s in setpoints if s.endswith(".cws_setpoint_c")}

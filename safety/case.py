@@ -54,6 +54,11 @@ class Case:
         return self.setpoint.partition(".")[0]
 
     @cached_property
+    def served(self) -> str:
+        """Returns whom the setpoint serves: the plant of condenser pumps, else whose setpoint it is."""
+        return self.limits.condenser_pumps.get(self.equipment, self.equipment)
+
+    @cached_property
     def quantity(self) -> str:
         """Returns what the setpoint sets."""
         return self.setpoint.partition(".")[2]
@@ -78,12 +83,12 @@ class Case:
     def halls(self) -> tuple[HallLimits, ...]:
         """Returns the halls that the setpoint cools: its own, or those of its plant."""
         own = tuple(h for h in self.limits.halls if self.equipment == h.name or self.equipment in h.rows)
-        return own or tuple(h for h in self.limits.halls if h.plant is None or h.plant == self.equipment)
+        return own or tuple(h for h in self.limits.halls if h.plant is None or h.plant == self.served)
 
     @cached_property
     def chillers(self) -> tuple[ChillerLimits, ...]:
         """Returns the chillers behind the setpoint."""
-        return tuple(c for c in self.limits.chillers if self.equipment in (c.name, c.plant))
+        return tuple(c for c in self.limits.chillers if self.served in (c.name, c.plant))
 
     def measured(self, signal: str) -> float | None:
         """Returns a measurement, None while unknown."""

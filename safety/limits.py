@@ -180,6 +180,9 @@ class ChillerLimits:
     starts_per_12h: int = 8  # engineering value
     on_min_s: float = 900.0  # operators' rules, 15-30 min
     off_min_s: float = 900.0  # operators' rules, 15-30 min
+    condenser_flow_min_kgs: float = 0.0  # vendor, site
+    condenser_flow_margin: float = 1.05  # engineering value: below minimum times this no condenser water is taken away
+    lift_margin_k: float = 2.0  # engineering value: nearer to its highest lift no condenser water is taken away
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +265,7 @@ class Limits:
     registers: Mapping[str, RegisterLimits] = field(default_factory=dict)
     liquids: tuple[LiquidLimits, ...] = ()
     humidity_gap_k: float = 2.0  # engineering value: dew point from where humidifying ends to where dehumidifying begins
+    condenser_pumps: Mapping[str, str] = field(default_factory=dict)  # whose condensers a group of pumps serves: plant by group
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -122,6 +123,27 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
+class DayPlan:
+    """How many machines are to run, by stage setpoint, a step of ``step_s`` [s] each from ``made_at_s`` on.
+
+    ``cost_kwh`` is what the course costs at the mean price, ``gap_kwh`` how far that may be above the best that there is.
+    """
+
+    made_at_s: float
+    step_s: float
+    counts: Mapping[str, tuple[int, ...]]
+    cost_kwh: float
+    gap_kwh: float
+    says: str = ""
+
+    def count_at(self, setpoint: str, at_s: float) -> int | None:
+        """Returns the machines planned for an instant [s], None before the plan and beyond its end."""
+        counts = self.counts.get(setpoint, ())
+        step = math.floor((at_s - self.made_at_s) / self.step_s)
+        return counts[step] if 0 <= step < len(counts) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """Setpoints asked for, by setpoint name without role; an unsolved proposal has none.
 
@@ -142,6 +164,8 @@ class Proposal:
     binding: Mapping[str, float] = field(default_factory=dict)
     planned: Course | None = None
     held: Course | None = None
+    day: DayPlan | None = None
+    """What is to run over the day, where the site lets its stage be asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,13 @@ def lift(case: Case) -> Interval:
 
 
 def minimum_flow(case: Case) -> Interval:
-    """No pressure is taken away while an evaporator's flow is at its minimum, or may be; and none changes flow faster than a running machine stands."""
+    """No pressure is taken away while an evaporator's flow is at its minimum, or may be; and none changes flow faster than a running machine stands.
+
+    No speed is taken from condenser pumps while a running machine has the least condenser water that it stands, or may, or is near its highest lift.
+    """
+    if case.equipment in case.limits.condenser_pumps:
+        thirsty = any(_thirsty(case, chiller) for chiller in case.chillers if may_run(chiller, case.situation))
+        return case.not_less_cooling() if thirsty else FREE
     if case.quantity != "chw_dp_setpoint_kpa":
         return FREE
     permitted = FREE
@@ -165,6 +171,14 @@ def _starved(case: Case, chiller: ChillerLimits) -> bool:
     """Returns whether too little water passes the chiller, or it is unknown how much."""
     flow_kgs = case.measured(f"{chiller.name}.evaporator_flow_kgs")
     return flow_kgs is None or flow_kgs < chiller.evaporator_flow_min_kgs * chiller.evaporator_flow_margin
+
+
+def _thirsty(case: Case, chiller: ChillerLimits) -> bool:
+    """Returns whether a running chiller's condenser has the least water it stands, or is near its highest lift, or may be for all that is known."""
+    flow_kgs, hot_c, cold_c = (case.measured(f"{chiller.name}.{q}") for q in ("condenser_flow_kgs", "cwr_temp_c", "chws_temp_c"))
+    if flow_kgs is None or hot_c is None or cold_c is None:
+        return True
+    return flow_kgs < chiller.condenser_flow_min_kgs * chiller.condenser_flow_margin or hot_c - cold_c > chiller.lift_max_k - chiller.lift_margin_k
 
 
 def _flow_change(case: Case, chiller: ChillerLimits) -> Interval:

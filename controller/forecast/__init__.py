@@ -13,6 +13,8 @@ from plant_models.site.topology import Site
 from plant_models.sources.tariff import Tariff
 from safety.records import Forecast, Measurements, Quantiles
 
+QUARTER_HOUR_S: Final = 900.0
+QUARTER_HOURS: Final = 97  # a day and its end
 PRICE: Final = "site.energy_price_per_kwh"
 CARBON: Final = "site.carbon_kg_per_kwh"
 # Standard deviation of an hour's change before anything was learnt [share of the value, and at least of 10]; engineering values.
@@ -48,10 +50,17 @@ class Forecaster:
             if value is not None and math.isfinite(value):
                 known = learnt.get(signal)
                 learnt[signal] = begin(value, at_s, _spread(signal, value)) if known is None else learn(known, value, at_s)
-        instants_s = tuple(at_s + k * self._step_s for k in range(self._steps))
-        own = {s: ahead(known, instants_s) for s, known in learnt.items()} | self._prices(instants_s)
-        series = believed(own, outlook or Outlook(), measured.values, instants_s)
-        return Forecast(at_s, self._step_s, series), ForecastMemory(learnt)
+        after = ForecastMemory(learnt)
+        return self._forecast(after, measured, at_s, outlook, self._step_s, self._steps), after
+
+    def day(self, memory: ForecastMemory, measured: Measurements, at_s: float, outlook: Outlook | None = None) -> Forecast:
+        """Returns the forecast of the next day in quarter hours, as known after ``predict``."""
+        return self._forecast(memory, measured, at_s, outlook, QUARTER_HOUR_S, QUARTER_HOURS)
+
+    def _forecast(self, memory: ForecastMemory, measured: Measurements, at_s: float, outlook: Outlook | None, step_s: float, steps: int) -> Forecast:
+        instants_s = tuple(at_s + k * step_s for k in range(steps))
+        own = {s: ahead(known, instants_s) for s, known in memory.signals.items()} | self._prices(instants_s)
+        return Forecast(at_s, step_s, believed(own, outlook or Outlook(), measured.values, instants_s))
 
     def _prices(self, instants_s: Sequence[float]) -> dict[str, Quantiles]:
         known = {PRICE: self._tariff.price_per_kwh, CARBON: self._tariff.carbon_kg_per_kwh}

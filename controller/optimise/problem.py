@@ -14,6 +14,7 @@ from plant_models.reduced.parameters import PlantParameters, ReducedParameters
 from plant_models.reduced.weather import DRYBULB, WETBULB
 from plant_models.site.topology import Plant, Site
 from safety.limits import HallLimits, Limits, SetpointLimits
+from safety.plant_rules import STAGE
 from safety.records import Forecast, Reach
 
 WEIGHT = "weight"
@@ -22,6 +23,7 @@ _MODE_HOLDS_S = 3600.0  # engineering value: how long what runs now says somethi
 _FREE_MISSES_K = 0.5  # half of Guideline 36-2021 5.20.4.15's 1 K, at which the BAS starts a chiller
 _WEIGHT_MIN = 0.05  # engineering value: at a price below nothing, energy is still not wasted
 _TCS_MARGIN_K = 0.5  # engineering value: the swing of the units' own loops
+_CELLS_A_PUMP = 2.0  # tower makers: fills wet evenly down to half of their flow
 _STAGE_DOWN_SHARE = 0.9  # engineering value: a stage is dropped at this share of the load at which it was added
 
 
@@ -53,9 +55,9 @@ def problem_of(site: Site, parameters: ReducedParameters, limits: Limits, reques
     states = request.estimate.states
     in_force = setpoints_known(site, request.measured, request.in_force)
     now = disturbances_known(site, parameters, request.measured, states)
-    soft = _soft_limits(site, parameters, limits, request.measured)
-    weights = _weights(site, request.forecast, steps)
-    ahead = tuple(_disturbances_ahead(site, parameters, request, now, k) | soft | {WEIGHT: weights[k]} for k in range(steps + 1))
+    soft = soft_limits(site, parameters, limits, request.measured)
+    weights = weights_of(site, request.forecast, steps)
+    ahead = tuple(disturbances_ahead(site, parameters, request, now, request.forecast, k) | soft | {WEIGHT: weights[k]} for k in range(steps + 1))
     movable = frozenset(request.writable) & frozenset(limits.setpoints)
     bounds = {s: _bounds(v, limits.setpoints[s] if s in movable else None, request, request.reach.get(s), site, limits) for s, v in in_force.items()}
     lower = {s: b[0] for s, b in bounds.items()}
@@ -99,7 +101,7 @@ def _start(last: tuple[float, ...], value: float, lower: tuple[float, ...], uppe
     return tuple(min(max(v, low), high) for v, low, high in zip(usual, lower, upper, strict=True))
 
 
-def _soft_limits(site: Site, parameters: ReducedParameters, limits: Limits, measured: Mapping[str, float]) -> dict[str, float]:
+def soft_limits(site: Site, parameters: ReducedParameters, limits: Limits, measured: Mapping[str, float]) -> dict[str, float]:
     """Returns the soft limits: the hottest inlet less margin or spread, the wider; supply air over the dew point; lift of running chillers."""
     soft: dict[str, float] = {}
     halls = {h.name: h for h in limits.halls}
@@ -125,7 +127,7 @@ def _liquid_limits(site: Site, limits: Limits, measured: Mapping[str, float]) ->
     return {s: v for name, liquid in halls for s, v in ((f"{name}.tcs_high_c", liquid.tcs_max_c - _TCS_MARGIN_K), (f"{name}.tcs_low_c", low))}
 
 
-def _weights(site: Site, forecast: Forecast, steps: int) -> list[float]:
+def weights_of(site: Site, forecast: Forecast, steps: int) -> list[float]:
     """Returns what energy costs at each instant over its mean cost: 1 throughout where the tariff is flat, and never a reward for using more."""
     nothing = (0.0,) * (steps + 1)
     prices = forecast.series[PRICE].median if PRICE in forecast.series else nothing
@@ -139,10 +141,12 @@ def _at(series: tuple[float, ...], k: int) -> float:
     return series[min(k, len(series) - 1)]
 
 
-def _disturbances_ahead(site: Site, parameters: ReducedParameters, request: PlanRequest, now: Mapping[str, float], k: int) -> dict[str, float]:
-    """Returns the disturbances at step k: loads and weather as forecast, machines as the BAS will probably run them."""
+def disturbances_ahead(
+    site: Site, parameters: ReducedParameters, request: PlanRequest, now: Mapping[str, float], forecast: Forecast, k: int
+) -> dict[str, float]:
+    """Returns the disturbances at step k of a forecast: loads and weather, machines as planned or as the BAS will probably run them."""
     ahead = dict(now)
-    series, states = request.forecast.series, request.estimate.states
+    series, states = forecast.series, request.estimate.states
     ahead |= {s: _at(series[s].median, k) for s in (WETBULB, DRYBULB) if s in series and s in ahead}
     for hall in site.hall:
         load = series.get(f"{hall.name}.it_load_kw")
@@ -150,7 +154,11 @@ def _disturbances_ahead(site: Site, parameters: ReducedParameters, request: Plan
             dp_kpa = request.measured.get(f"{hall.name}.tcs_dp_kpa", design_dp_kpa(site, hall.name))
             ahead[f"{hall.name}.it_base_kw"] = float(it_base_kw(hall, parameters, _at(load.median, k), states, dp_kpa))
     for plant in site.plant:
-        ahead[f"{plant.name}.mode_known"] = math.exp(-k * site.optimiser.step_s / _MODE_HOLDS_S)
+        ahead[f"{plant.name}.mode_known"] = math.exp(-k * forecast.step_s / _MODE_HOLDS_S)
+        planned = request.day.count_at(f"{plant.name}.{STAGE}", forecast.made_at_s + k * forecast.step_s) if request.day and k else None
+        if planned is not None and f"{plant.name}.{STAGE}" in request.writable:
+            ahead |= beside(site, plant, request, now, planned)
+            continue
         _stage(site, plant, parameters.plants[plant.name], request, now, ahead)
     return ahead
 
@@ -173,6 +181,15 @@ def _stage(site: Site, plant: Plant, p: PlantParameters, request: PlanRequest, n
     more = _stages(heat * growth / full_kw, now[chillers]) - _stages(heat / full_kw, now[chillers])
     for machines, count in ((chillers, most), (cells, _cells(site, plant, request)), (pumps, _pumps(site, plant, "cw"))):
         ahead[machines] = min(max(now[machines] + more, min(now[machines], 1.0)), max(float(count), now[machines]))
+
+
+def beside(site: Site, plant: Plant, request: PlanRequest, now: Mapping[str, float], count: int) -> dict[str, float]:
+    """Returns the machines that run with ``count`` chillers: a condenser pump more for each more, and cells as long as their water wets them."""
+    chillers, cells, pumps = (f"{plant.name}.{m}_running" for m in ("chillers", "cells", "cw_pumps"))
+    spare = max(now[pumps] - now[chillers], 0.0) if now[chillers] > 0.0 else 0.0
+    wet = max(min(now[cells], _CELLS_A_PUMP * count), float(count)) if now[chillers] > 0.0 else _CELLS_A_PUMP * count
+    most = {cells: _cells(site, plant, request), pumps: _pumps(site, plant, "cw")}
+    return {chillers: float(count), pumps: min(count + spare, float(most[pumps])), cells: min(wet, float(most[cells]))}
 
 
 def _stages(load: float, running: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from safety.records import Estimate, Forecast, Proposal, Reach
+from safety.records import DayPlan, Estimate, Forecast, Proposal, Reach
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class PlanRequest:
     ``in_force`` are the effective setpoints, ``writable`` those that are ours to move now, ``measured`` the accepted measurements, ``last``
     the last plan's setpoints ahead (only where the search starts; may be empty), ``elapsed_s`` plant time since the last verdict [s], over
     which rates count, ``iterations_limit`` of the solver, ``reach`` what the envelope lets through (empty: rates and ranges alone), ``absent`` the
-    machines that cannot be counted on.
+    machines that cannot be counted on, ``day`` the last plan of what runs, ``day_ahead`` the forecast for the next one in quarter hours.
     """
 
     estimate: Estimate
@@ -28,6 +28,8 @@ class PlanRequest:
     last: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     reach: Mapping[str, Reach] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    day: DayPlan | None = None
+    day_ahead: Forecast | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ _NOTABLE = {
     "tcs_setpoint_c": 0.1,
     "tcs_dp_setpoint_kpa": 2.0,
     "fws_setpoint_c": 0.2,
+    "speed_setpoint_pct": 2.0,
 }
 _TOUCHES = 1e-3  # of a setpoint's notable move: closer than this a bound holds it
 _WEIGHS_KW = 0.5  # a soft limit with a smaller multiplier than this holds nothing [kW/K]

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from controller.encode import from_text, to_text
+from controller.optimise.planner import Planner
 from controller.optimise.request import Answer, PlanRequest, Ready
 from plant_models.reduced.parameters import ModelFileError, load_parameters
 from plant_models.site.limits import limits_of
 from plant_models.site.load import SiteErrors, load_site
+from safety.records import Proposal
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _NICE: Final = 5  # the guard's heartbeat goes before a solve on a gateway with one core
@@ -34,25 +36,31 @@ def main(arguments: list[str] | None = None) -> int:
     _end_with_parent()
     os.nice(_NICE)
     try:
-        tracker = _build(options.directory, options.time_limited)
+        tracker, planner = _build(options.directory, options.time_limited)
     except (SiteErrors, ModelFileError) as error:
         _say(answers, Ready(ready=False, says=str(error)))
         return 2
     _say(answers, Ready(ready=True))
     for number, line in enumerate(sys.stdin, start=1):
-        _say(answers, Answer(number, tracker.plan(from_text(PlanRequest, line))))
+        _say(answers, Answer(number, _planned(tracker, planner, from_text(PlanRequest, line))))
     return 0
 
 
-def _build(directory: Path, time_limited: bool) -> Tracker:
+def _planned(tracker: Tracker, planner: Planner, request: PlanRequest) -> Proposal:
+    """Returns the tracker's proposal, completed by the planner, which comes after it."""
+    return planner.complete(request, tracker.plan(request))
+
+
+def _build(directory: Path, time_limited: bool) -> tuple[Tracker, Planner]:
     loaded = load_site(directory)
     site = loaded.site
     path = site.directory / site.optimiser.model
     parameters = load_parameters(path, site)
     time_limit_wall_s = site.timing.solver_time_limit_wall_s if time_limited else None
-    tracker = Tracker(site, limits_of(site, loaded.points), parameters, time_limit_wall_s)
+    limits = limits_of(site, loaded.points)
+    tracker = Tracker(site, limits, parameters, time_limit_wall_s)
     tracker.build(site.timing.solver_iterations)
-    return tracker
+    return tracker, Planner(site, limits, parameters, time_limit_wall_s)
 
 
 def _claim_stdout() -> TextIO:

@@ -44,6 +44,7 @@ _MOVE_KW = {
     "tcs_setpoint_c": 2.0,
     "tcs_dp_setpoint_kpa": 0.004,
     "fws_setpoint_c": 1.0,
+    "speed_setpoint_pct": 0.02,
 }
 _SCALE = {
     "chws_setpoint_c": 5.0,
@@ -54,6 +55,7 @@ _SCALE = {
     "tcs_setpoint_c": 5.0,
     "tcs_dp_setpoint_kpa": 50.0,
     "fws_setpoint_c": 5.0,
+    "speed_setpoint_pct": 20.0,
 }
 _SHORT_KW_PER_K2 = 1.0
 _SUBSTEPS = 15

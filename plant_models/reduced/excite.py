@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from plant_models.reduced.model import PLANT_SETPOINTS
+from plant_models.reduced.model import CW_SPEED, PLANT_SETPOINTS
 from safety.limits import MORE_COOLING, Limits, SetpointLimits
 from safety.liquid_rules import LIQUID
 
@@ -51,11 +51,13 @@ class Excitation:
         return float(low + (high - low) * level)
 
     def step(self, in_force: Mapping[str, float], hottest_inlet_c: float, at_s: float, elapsed_s: float) -> dict[str, float]:
-        """Returns the setpoints to write now, no faster than their limits."""
+        """Returns the setpoints to write now, no faster than their limits; stages stay the BAS's."""
         asked: dict[str, float] = {}
         for setpoint, limit in self.limits.setpoints.items():
+            if limit.whole:  # no machine is started for the sake of data
+                continue
             target = self.target(setpoint, at_s)
-            of_plant = setpoint.partition(".")[2] in PLANT_SETPOINTS
+            of_plant = setpoint.partition(".")[2] in (*PLANT_SETPOINTS, CW_SPEED)
             if setpoint.partition(".")[2] not in LIQUID and hottest_inlet_c > self.retreat_c + (1.0 if of_plant else 0.0):
                 target = limit.high if MORE_COOLING[setpoint.partition(".")[2]] > 0 else limit.low
             asked[setpoint] = towards(in_force[setpoint], target, careful(setpoint, limit), elapsed_s)

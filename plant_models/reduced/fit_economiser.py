@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from plant_models.reduced.parameters import PlantParameters
-from plant_models.reduced.plant import WATER_KJ_PER_KGK
+from plant_models.reduced.plant import WATER_KJ_PER_KGK, condenser_flow_share
 from plant_models.reduced.smooth import step_up
 from plant_models.reduced.table import Array, Data, Mask
 from plant_models.site.topology import Plant
@@ -34,7 +34,8 @@ def fit_economiser(data: Data, plant: Plant, p: PlantParameters) -> PlantParamet
     share = (economiser_kw(data, plant) / (WATER_KJ_PER_KGK * flow * np.maximum(back - cold, 1.0)))[useful]
     p = replace(p, economiser_share=float(np.clip(np.median(share), 0.2, 0.98))) if share.size >= _ROWS_LEAST else p
     if data.has(f"{name}.cw_flow_kgs"):
-        p = replace(p, economiser_flow_kgs=float(max(np.median((data[f"{name}.cw_flow_kgs"] - m.cw_pumps * p.condenser_flow_kgs)[in_line]), 0.0)))
+        condensers = m.cw_pumps * p.condenser_flow_kgs * condenser_flow_share(m.cw_speed)
+        p = replace(p, economiser_flow_kgs=float(max(np.median((data[f"{name}.cw_flow_kgs"] - condensers)[in_line]), 0.0)))
     free, shared = in_line & (m.free > 0.5), in_line & (m.free < 0.5)
     setpoint = data.setpoint(f"{name}.chws_setpoint_c", f"{name}.chws_temp_c")
     if free.sum() >= _ROWS_LEAST:

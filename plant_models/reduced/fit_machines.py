@@ -9,7 +9,7 @@ import numpy as np
 from plant_models.reduced.fit_economiser import economiser_kw
 from plant_models.reduced.fit_heat import water_heat_kw
 from plant_models.reduced.parameters import PlantParameters
-from plant_models.reduced.plant import condenser_rise_k, condenser_water_kgs, tower_duty_kgs, tower_reach_kgs
+from plant_models.reduced.plant import condenser_flow_share, condenser_rise_k, condenser_water_kgs, tower_duty_kgs, tower_reach_kgs
 from plant_models.reduced.prior import fit_curve, fit_shares
 from plant_models.reduced.table import Array, Data, Mask
 from plant_models.site.topology import Plant
@@ -67,13 +67,13 @@ def fit_chw_pumps(data: Data, plant: Plant, p: PlantParameters) -> PlantParamete
 def fit_cw_pumps(data: Data, plant: Plant, p: PlantParameters) -> PlantParameters:
     """Returns power and flow of one condenser-water pump."""
     m, cw, flow = data.machines[plant.name], power_kw(data, pumps_of(data, plant, "cw")), f"{plant.name}.cw_flow_kgs"
-    one = np.maximum(m.cw_pumps, 1.0)
+    one, one_flow = np.maximum(m.cw_pumps, 1.0) * m.cw_speed**3, np.maximum(m.cw_pumps, 1.0) * condenser_flow_share(m.cw_speed)
     if cw is not None:
         rows = data.still & data.fit & np.isfinite(cw) & (m.cw_pumps > 0.0)
         p = replace(p, cw_pump_kw=float(np.median((cw / one)[rows]))) if rows.sum() >= _ROWS_LEAST else p
     if data.has(flow):
         rows = data.usable(data.still & data.fit, flow) & (m.cw_pumps > 0.0) & (m.in_line < 0.5)
-        p = replace(p, condenser_flow_kgs=float(np.median((data[flow] / one)[rows]))) if rows.sum() >= _ROWS_LEAST else p
+        p = replace(p, condenser_flow_kgs=float(np.median((data[flow] / one_flow)[rows]))) if rows.sum() >= _ROWS_LEAST else p
     return p
 
 
@@ -133,7 +133,7 @@ def _over_setpoint_k(data: Data, plant: Plant) -> float:
 
 def _condenser_rise_k(data: Data, plant: Plant, p: PlantParameters, chiller_heat_kw: Array) -> Array:
     m = data.machines[plant.name]
-    water = condenser_water_kgs(p, m.cw_pumps * (1.0 - m.free), m.in_line)
+    water = condenser_water_kgs(p, m.cw_pumps * (1.0 - m.free), m.in_line, m.cw_speed)
     return np.asarray(condenser_rise_k(chiller_heat_kw, economiser_kw(data, plant), water), dtype=float)
 
 
@@ -164,7 +164,7 @@ def fit_towers(data: Data, plant: Plant, p: PlantParameters) -> PlantParameters:
     p = replace(p, cws_over_setpoint_k=_cws_over_k(data, plant, f))
     heat = water_heat_kw(data, plant, p)
     hot = data[f"{name}.cws_temp_c"] + _condenser_rise_k(data, plant, p, heat - economiser_kw(data, plant))
-    wetbulb, water = data["weather.oa_wetbulb_c"], condenser_water_kgs(p, m.cw_pumps * (1.0 - m.free), m.in_line) / (n * p.condenser_flow_kgs)
+    wetbulb, water = data["weather.oa_wetbulb_c"], condenser_water_kgs(p, m.cw_pumps * (1.0 - m.free), m.in_line, m.cw_speed) / (n * p.condenser_flow_kgs)
     rejected = heat + compressors
     rows = data.still & data.fit & np.isfinite(rejected + hot + wetbulb + f) & (m.cells > 0.5) & (f > 0.22) & (hot - wetbulb > 2.0) & (rejected > 20.0)
     return _fit_reach(p, rejected[rows] / n[rows], f[rows], water[rows], hot[rows], wetbulb[rows]) if rows.sum() >= _ROWS_LEAST else p

@@ -30,6 +30,7 @@ from plant_models.site.topology import Hall, Plant, Site
 PLANT_STATES = ("chws_temp_c", "chwr_temp_c", "cws_temp_c")
 HALL_STATES = ("crah_supply_temp_c", "rack_inlet_max_c", "crah_return_temp_c", "mass_temp_c")
 PLANT_SETPOINTS = ("chws_setpoint_c", "chw_dp_setpoint_kpa", "cws_setpoint_c")
+CW_SPEED = "speed_setpoint_pct"
 HALL_SETPOINTS = ("crah_supply_setpoint_c", "crah_fan_setpoint_pct")
 PLANT_DISTURBANCES = (
     "chillers_running",
@@ -90,7 +91,8 @@ def layout_of(site: Site) -> Layout:
     liquid, loops = liquid_halls(site), site.facility_loop
     states = [f"{p.name}.{s}" for p in site.plant for s in PLANT_STATES] + [f"{h.name}.{s}" for h in site.hall for s in HALL_STATES]
     states += [f"{h.name}.{TCS_STATE}" for h in liquid] + [f"{loop.name}.{LOOP_STATE}" for loop in loops]
-    setpoints = [f"{p.name}.{s}" for p in site.plant for s in PLANT_SETPOINTS] + [f"{h.name}.{s}" for h in site.hall for s in HALL_SETPOINTS]
+    setpoints = [f"{p.name}.{s}" for p in site.plant for s in PLANT_SETPOINTS] + [s for p in site.plant if (s := cw_speed_of(site, p)) is not None]
+    setpoints += [f"{h.name}.{s}" for h in site.hall for s in HALL_SETPOINTS]
     setpoints += [f"{h.name}.{s}" for h in liquid for s in TCS_SETPOINTS] + [f"{loop.name}.{s}" for loop in loops for s in LOOP_SETPOINTS]
     disturbances = [f"{p.name}.{d}" for p in site.plant for d in PLANT_DISTURBANCES] + [f"{h.name}.it_base_kw" for h in site.hall]
     disturbances += [f"{loop.name}.{d}" for loop in loops for d in LOOP_DISTURBANCES]
@@ -104,6 +106,12 @@ def layout_of(site: Site) -> Layout:
         + tuple(share_of(g) for g in groups)
         + tuple(free_offset_of(p.name) for p in site.plant),
     )
+
+
+def cw_speed_of(site: Site, plant: Plant) -> str | None:
+    """Returns the setpoint of the speed of a plant's condenser pumps, None where the site offers none: they then run at full speed."""
+    offered = (f"{p.name}.{CW_SPEED}" for p in site.pump if p.plant == plant.name and p.serves == "cw")
+    return next((s for s in offered if s in site.setpoint), None)
 
 
 def machines_of(site: Site, plant: Plant) -> Machines:
@@ -176,6 +184,7 @@ def _plant(
 ) -> PlantResponse:
     chws_setpoint, dp, cws_setpoint = (setpoints[f"{plant.name}.{s}"] for s in PLANT_SETPOINTS)
     chillers, cells, chw_pumps, cw_pumps, in_line, free, known, heat, flow = (disturbances[f"{plant.name}.{d}"] for d in PLANT_DISTURBANCES)
+    speed = cw_speed_of(site, plant)
     inputs = PlantInputs(
         chws_setpoint_c=chws_setpoint,
         dp_kpa=dp,
@@ -190,6 +199,7 @@ def _plant(
         free_share=free,
         mode_known=known,
         wetbulb_c=disturbances[WETBULB],
+        cw_speed_share=setpoints[speed] / 100.0 if speed is not None and speed in setpoints else 1.0,
         free_offset_k=offsets.get(free_offset_of(plant.name), 0.0),
     )
     state, drift = (PlantState(*(values[f"{plant.name}.{s}"] for s in PLANT_STATES)) for values in (states, drifts))

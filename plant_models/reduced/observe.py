@@ -26,7 +26,7 @@ def signals_used(site: Site) -> frozenset[str]:
     rows = {f"{row}.rack_inlet_c" for h in site.hall for row in h.rows}
     names = [c.name for c in site.chiller] + [t.name for t in site.tower]
     machines = {f"{name}.{q}" for name in names for q in ("machine_state", "power_kw")} | {f"{t.name}.fan_pct" for t in site.tower}
-    pumps = {f"{p.name}.{q}" for p in site.pump for q in ("running_count", "power_kw")}
+    pumps = {f"{p.name}.{q}" for p in site.pump for q in ("running_count", "power_kw", "speed_pct")}
     economisers = {f"{e.name}.{q}" for e in site.economiser for q in ("economiser_state", "heat_kw")}
     site_wide = {WETBULB, "site.losses_power_kw", "site.facility_power_kw"}
     return frozenset(plants | halls | rows | machines | pumps | economisers | site_wide | _liquid_signals(site))
@@ -79,6 +79,7 @@ _USUAL = {
     "crah_fan_setpoint_pct": 90.0,
     "tcs_setpoint_c": 40.0,
     "fws_setpoint_c": 35.0,
+    "speed_setpoint_pct": 100.0,
 }
 
 

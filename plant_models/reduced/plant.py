@@ -11,6 +11,7 @@ from plant_models.reduced.smooth import Value, larger, positive, saturated_entha
 
 WATER_KJ_PER_KGK = 4.186
 _SLOPE_USUAL = 4.0  # kJ/kg K of saturated air at 24 degC
+_FLOW_PER_SPEED = 1.2  # engineering value: an eighth to a quarter of the condenser pumps' head is static
 _HOTTEST_C = 50.0  # beyond what any condenser stands; without cells nothing else would end the rise
 _REJECTED_PER_COOLED = 1.15  # heat to the towers over heat from the water, for the condensers' own rise only
 
@@ -44,6 +45,8 @@ class PlantInputs:
     mode_known: Value
     """How far those two are to be trusted: 1 now, less ahead, where the BAS will decide from temperatures."""
     wetbulb_c: Value
+    cw_speed_share: Value
+    """Of the condenser pumps."""
     free_offset_k: Value
     """How much warmer the water must be than identified before the BAS trusts the economiser; learnt on the way."""
 
@@ -94,9 +97,14 @@ def carnot_ratio(p: PlantParameters, chws_c: Value, cwr_c: Value) -> Value:
     return positive(cwr_c - chws_c + 2.0 * p.carnot_pinch_k, 2.0) / (chws_c - p.carnot_pinch_k + 273.15)
 
 
-def condenser_water_kgs(p: PlantParameters, pumps: Value, in_line: Value) -> Value:
-    """Returns the condenser water of running pumps and economiser [kg/s], never quite none."""
-    return pumps * p.condenser_flow_kgs + in_line * p.economiser_flow_kgs + 1.0
+def condenser_water_kgs(p: PlantParameters, pumps: Value, in_line: Value, speed_share: Value = 1.0) -> Value:
+    """Returns the condenser water of running pumps at their speed and of the economiser [kg/s], never quite none."""
+    return pumps * p.condenser_flow_kgs * condenser_flow_share(speed_share) + in_line * p.economiser_flow_kgs + 1.0
+
+
+def condenser_flow_share(speed_share: Value) -> Value:
+    """Returns a condenser pump's flow over that at full speed; some of its head is static, so flow falls more than speed does."""
+    return 1.0 - _FLOW_PER_SPEED * (1.0 - speed_share)
 
 
 def condenser_rise_k(chiller_heat_kw: Value, economiser_kw: Value, water_kgs: Value) -> Value:
@@ -155,7 +163,7 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
     chws_rate = (_chws_target_c(machines, p.chws_over_setpoint_k, most_kw + economiser_kw, flow_kw_per_k, x, u) - x.chws_c) / p.chws_tau_s + drift.chws_c
     left_kw = flow_kw_per_k * (x.chwr_c - x.chws_c) - economiser_kw - p.supply_capacity_kj_per_k * chws_rate
     chiller_heat = positive(smaller(left_kw, most_kw, 20.0), 20.0) if machines.chillers else 0.0 * flow
-    condenser_kgs = condenser_water_kgs(p, condenser_pumps, in_line)
+    condenser_kgs = condenser_water_kgs(p, condenser_pumps, in_line, u.cw_speed_share)
     cwr_c = x.cws_c + condenser_rise_k(chiller_heat, economiser_kw, condenser_kgs)
     chillers_kw = chiller_power_kw(p, chiller_heat, running, x.chws_c, cwr_c) if machines.chillers else 0.0 * flow
     rejected_kw = chiller_heat + chillers_kw + economiser_kw
@@ -176,7 +184,7 @@ def plant_response(p: PlantParameters, machines: Machines, x: PlantState, u: Pla
         ),
         chillers_kw=chillers_kw,
         chw_pumps_kw=pump_power_kw(p, flow, u.dp_kpa, u.chw_pumps_running, running),
-        cw_pumps_kw=p.cw_pump_kw * condenser_pumps,
+        cw_pumps_kw=p.cw_pump_kw * condenser_pumps * u.cw_speed_share * u.cw_speed_share * u.cw_speed_share,
         towers_kw=u.cells_running * tower_power_kw(p, fan_share),
         flow_kgs=flow,
         chiller_heat_kw=chiller_heat,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_models.reduced.liquid_side import LOOP_SETPOINTS, LOOP_STATE, TCS_SETPOINTS, TCS_STATE, it_base_kw, liquid_halls
-from plant_models.reduced.model import HALL_SETPOINTS, HALL_STATES, PLANT_SETPOINTS, PLANT_STATES, Response, respond
+from plant_models.reduced.model import HALL_SETPOINTS, HALL_STATES, PLANT_SETPOINTS, PLANT_STATES, Response, cw_speed_of, respond
 from plant_models.reduced.parameters import ReducedParameters
 from plant_models.reduced.plant import WATER_KJ_PER_KGK
 from plant_models.reduced.smooth import Value
@@ -62,6 +62,9 @@ def series_of(data: Data, parameters: ReducedParameters) -> Series:
         dp_kpa = setpoints.get(f"{hall.name}.tcs_dp_setpoint_kpa", 0.0)
         disturbances[f"{hall.name}.it_base_kw"] = it_base_kw(hall, parameters, data[f"{hall.name}.it_load_kw"], states, dp_kpa)
     for plant in site.plant:
+        speed = cw_speed_of(site, plant)
+        if speed is not None and data.has(speed):  # a record from before the pumps' speed was offered is one of full speed
+            setpoints[speed] = data[speed]
         disturbances |= _plant_disturbances(data, plant.name, states)
     for loop in site.facility_loop:
         disturbances |= {f"{loop.name}.coolers_running": data.coolers[loop.name].running, f"{loop.name}.wet_share": data.coolers[loop.name].wet_share}

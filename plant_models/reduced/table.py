@@ -55,6 +55,8 @@ class Machines:
     cells: Array
     chw_pumps: Array
     cw_pumps: Array
+    cw_speed: Array
+    """Of the condenser pumps, share."""
     in_line: Array
     free: Array
 
@@ -198,7 +200,9 @@ def _machines(site: Site, plant: Plant, table: Table) -> Machines:
     chillers = running([c.name for c in site.chiller if c.plant == plant.name], 1.0)
     cells = running([t.name for t in site.tower if t.plant == plant.name], 1.0)
     in_line, free = (mode >= EconomiserState.PARTIAL).astype(float), (mode >= EconomiserState.FULL).astype(float)
-    return Machines(chillers, cells, counted("chw", np.maximum(chillers, 1.0)), counted("cw", chillers), in_line, free)
+    speeds = [table[f"{p.name}.speed_pct"] / 100.0 for p in site.pump if p.plant == plant.name and p.serves == "cw" and f"{p.name}.speed_pct" in table]
+    speed = np.nan_to_num(np.max(speeds, axis=0), nan=1.0) if speeds else np.ones(size)
+    return Machines(chillers, cells, counted("chw", np.maximum(chillers, 1.0)), counted("cw", chillers), speed, in_line, free)
 
 
 def _coolers(site: Site, loop: str, table: Table) -> Coolers:

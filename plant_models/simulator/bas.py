@@ -18,9 +18,14 @@ from plant_models.simulator.takeover import REACH_DEFAULTS, Lease, Reach, Statio
 from plant_models.simulator.timers import Held
 from plant_models.site.points import Points
 from plant_models.site.topology import Site
+from safety.modes import Mode
 from safety.signals import Role, parse, point
 
-_OWN: Final[Mapping[str, float]] = {"chws_setpoint_c": 10.0, "cws_setpoint_c": 24.0, "crah_supply_setpoint_c": 20.0, "crah_fan_setpoint_pct": 90.0}
+_STAGE: Final = "running_setpoint_count"
+_SPEED: Final = "speed_setpoint_pct"
+_OWN: Final[Mapping[str, float]] = {"chws_setpoint_c": 10.0, "cws_setpoint_c": 24.0, "crah_supply_setpoint_c": 20.0, "crah_fan_setpoint_pct": 90.0} | {
+    _SPEED: 100.0
+}
 _OVER_WETBULB_K: Final = 3.5  # policy "fixed": condenser water at wet bulb + 3.5 K ...
 _CONDENSER_RANGE_C: Final = (15.6, 29.4)  # ... within 60-85 F
 _BELOW_CLASS_K: Final = 2.0  # engineering value: technology and facility water below the limit of their class
@@ -29,6 +34,9 @@ _COOL_INLET_C: Final = 27.0  # ... until back within the recommended range ...
 _COOL_S: Final = 300.0  # ... for 5 min
 _COUNTER: Final = 65536  # heartbeat registers are uint16
 _DAEMON: Final = ("daemon.mode", "daemon.stage", "daemon.alarm", "daemon.done_until_s")
+
+_PLANNED_MODES: Final = (Mode.OPTIMISE, Mode.PLAN_ONLY, Mode.HOLD)
+_AT_ONCE_S: Final = 60.0  # what is shown of a stage does not ramp
 
 _KILL_SWITCH: Final = "bas.kill_switch_state"
 _SWITCHES: Final = (_KILL_SWITCH, "bas.daemon_lost_state")
@@ -113,10 +121,11 @@ class Bas:
         for name, station in self._stations.items():
             if first:
                 station.begin()
-            station.scan(elapsed_s, self._lease.alive and name in self._lent, self._forced(name, usable))
+            station.scan(elapsed_s, self._lends(name), self._forced(name, usable))
         commands = tuple(plant.scan(now_s, elapsed_s, self._in_use(plant.plant.name), usable) for plant in self._plants)
         tcs = tuple(t.scan(now_s, self._held(t.hall.name, "tcs_setpoint_c"), self._held(t.hall.name, "tcs_dp_setpoint_kpa"), usable) for t in self._tcs)
         loops = tuple(p.scan(now_s, self._held(p.loop.name, "fws_setpoint_c"), usable) for p in self._loops)
+        self._show_stages()
         self._status = None
         halls = [h.name for h in self._site.hall]
         supply = np.array([self._stations[f"{h}.crah_supply_setpoint_c"].effective for h in halls])
@@ -216,7 +225,22 @@ class Bas:
 
     def _in_use(self, plant: str) -> Setpoints:
         chws, dp, cws = (self._held(plant, q) for q in ("chws_setpoint_c", "chw_dp_setpoint_kpa", "cws_setpoint_c"))
-        return Setpoints(chws, dp, cws)
+        pumps = next((p.name for p in self._site.pump if p.plant == plant and p.serves == "cw"), None)
+        stage = self._stations.get(f"{plant}.{_STAGE}")
+        return Setpoints(chws, dp, cws, self._held(pumps, _SPEED) if pumps else 100.0, stage.asked if stage else None)
+
+    def _lends(self, setpoint: str) -> bool:
+        """Returns whether a setpoint follows requests now; the stage only while the daemon says that a plan is in charge, resets count no machines."""
+        lent = self._lease.alive and setpoint in self._lent
+        return lent and (not setpoint.endswith(_STAGE) or self._registers["daemon.mode"] in _PLANNED_MODES)
+
+    def _show_stages(self) -> None:
+        """Shows at its station which stage each plant follows; the BAS protects by one of its own."""
+        for plant in self._plants:
+            station = self._stations.get(f"{plant.plant.name}.{_STAGE}")
+            if station is not None:
+                station.own = float(plant.staging.count)
+                station.scan(_AT_ONCE_S, self._lends(f"{plant.plant.name}.{_STAGE}"), station.own if plant.staging.protects else None)
 
     def _follow_wetbulb(self, seen: Mapping[str, float]) -> None:
         """Lets the BAS's own condenser-water setpoint follow the wet bulb, or the lift by load; without a wet bulb it stays where it was."""
@@ -244,6 +268,8 @@ class Bas:
 def _setpoints_of(site: Site) -> list[str]:
     """Returns every setpoint that the site's loops have, lent or not."""
     of_plants = [f"{p.name}.{q}" for p in site.plant for q in ("chws_setpoint_c", "chw_dp_setpoint_kpa", "cws_setpoint_c")]
+    of_plants += [f"{p.name}.{_STAGE}" for p in site.plant if any(c.plant == p.name for c in site.chiller)]
+    of_plants += [f"{p.name}.{_SPEED}" for p in site.pump if p.serves == "cw"]
     of_air = [f"{h.name}.{q}" for h in site.hall for q in ("crah_supply_setpoint_c", "crah_fan_setpoint_pct")]
     of_racks = [f"{h.name}.{q}" for h in site.hall if h.liquid for q in ("tcs_setpoint_c", "tcs_dp_setpoint_kpa")]
     return of_plants + of_air + of_racks + [f"{loop.name}.fws_setpoint_c" for loop in site.facility_loop]
@@ -261,6 +287,7 @@ def _station(site: Site, setpoint: str) -> Station:
 def _own(site: Site, equipment: str, quantity: str) -> float:
     """Returns what the BAS holds by itself where the site does not say: design, technology and facility water a little below their class."""
     design = {f"{p.name}.chw_dp_setpoint_kpa": p.chw_dp_max_kpa for p in site.plant}
+    design |= {f"{p.name}.{_STAGE}": float(sum(c.plant == p.name for c in site.chiller)) for p in site.plant}
     for hall in site.hall:
         if hall.liquid:
             design |= {f"{hall.name}.tcs_setpoint_c": hall.liquid.tcs_max_c - _BELOW_CLASS_K, f"{hall.name}.tcs_dp_setpoint_kpa": hall.liquid.dp_kpa}

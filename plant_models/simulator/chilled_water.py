@@ -22,7 +22,7 @@ from plant_models.site.topology import Plant, Site
 
 _NODES = ("header_c", "far_c", "near_c", "tank_c")
 _PIPES = ("supply_c", "return_c")
-_LOOPS = ("pump_speed", "pump_integral", "pump_count", "cw_count", "bypass", "economiser", "throttle")
+_LOOPS = ("pump_speed", "pump_integral", "pump_count", "cw_count", "cw_speed", "bypass", "economiser", "throttle")
 _BYPASS_GAIN = 0.5
 _MIXED_SHARE = 0.2  # of a pipe's water that mixes, in coils, bends and headers; the rest moves as a plug
 _CELLS_MOST = 8
@@ -94,7 +94,8 @@ class ChilledWater:
             "fan_integral": 0.3,
             "pump_integral": 0.6,
         }
-        loops |= {"pump_speed": 0.6, "pump_count": 0.0, "primary_count": 0.0, "cw_count": 0.0, "bypass": 0.0, "economiser": 0.0, "throttle": 1.0}
+        loops |= {"pump_speed": 0.6, "pump_count": 0.0, "primary_count": 0.0, "cw_count": 0.0, "bypass": 0.0, "economiser": 0.0}
+        loops |= {"throttle": 1.0, "cw_speed": 1.0}
         return cold | warm | condensers | loops | self.storage.start(supply_c)
 
     def economiser_heat_kw(self, s: Mapping[str, Expr], u: Mapping[str, Expr], f: Mapping[str, Expr], tower_c: Expr) -> Expr:
@@ -191,6 +192,7 @@ class ChilledWater:
         started = {name: actuators.moved(s[name], np.minimum(on, most), dt, actuators.PUMP_START_S) for name, (on, most) in counts.items()}
         return started | {
             "pump_speed": actuators.moved(s["pump_speed"], drive, dt, actuators.DRIVE_RAMP_S),
+            "cw_speed": actuators.moved(s["cw_speed"], u["cw_pump_speed"], dt, actuators.DRIVE_RAMP_S),
             "pump_integral": np.where(running, integral, own.pump_speed_min),
             "bypass": np.clip(s["bypass"] + np.clip(dt * lacking, -bypass, bypass), 0.0, 1.0),
             "economiser": actuators.moved(s["economiser"], u["economiser"], dt, self.plates.valve_s),

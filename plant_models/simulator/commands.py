@@ -24,6 +24,7 @@ class PlantCommands:
     chw_dp_setpoint_kpa   differential pressure setpoint in use [kPa]
     chw_flow_min_kgs      minimum evaporator flow that the bypass holds [kg/s]
     cw_pump_count         condenser-water pumps running
+    cw_pump_speed         their wanted speed, share
     tower_on              (n_tower,) 1 where a cell has water and its fan may run
     cws_setpoint_c        condenser water leaving tower setpoint in use [degC]
     tower_fan_low         fan speed floor of running cells, 0 where fans may stop
@@ -51,6 +52,7 @@ class PlantCommands:
     basin_heaters: float
     economiser: float
     chw_primary_count: float = 0.0
+    cw_pump_speed: float = 1.0
     tank_share: float = 0.0
 
 

@@ -45,11 +45,13 @@ class Condenser:
         self.bypass = False
         self.heaters = False
 
-    def count(self, machines_with_pump: int, economiser_flow_kgs: float) -> None:
-        """Sets pumps and cells: a pump for each machine, and as many cells as their water and the economiser's own, 0 out of line, wets [kg/s]."""
+    def count(self, machines_with_pump: int, economiser_flow_kgs: float, speed: float = 1.0) -> None:
+        """Sets pumps and cells: a pump for each machine, and as many cells as are wetted by their water at a speed share and by the economiser's own [kg/s],
+        0 out of line.
+        """
         self.head_pressure.economising = economiser_flow_kgs > 0.0
         self.pump_count = min(self._pumps.count, machines_with_pump) if self._pumps else 0
-        flow_kgs = economiser_flow_kgs + (self.pump_count * self._pumps.flow_kgs if self._pumps else 0.0)
+        flow_kgs = economiser_flow_kgs + (speed * self.pump_count * self._pumps.flow_kgs if self._pumps else 0.0)
         wetted = 0
         while wetted < len(self._towers) and flow_kgs >= _CELL_FLOW_MIN_SHARE * sum(t.water_flow_kgs for t in self._towers[: wetted + 1]):
             wetted += 1

@@ -33,7 +33,8 @@ ENERGIES: Final = (
 COUNTERS: Final = ("it_work_kwh", "water_evaporated_kg", "water_blowdown_kg", "outside_curve_kwh", "process_kwh", "rejected_kwh")
 COMMANDED: Final = (
     "chiller_on", "chiller_valve", "chiller_limit", "chws_setpoint_c", "chw_pump_count", "chw_dp_setpoint_kpa", "chw_flow_min_kgs",
-    "cw_pump_count", "tower_on", "cws_setpoint_c", "tower_fan_low", "tower_fan_high", "tower_bypass", "condenser_throttle", "basin_heaters", "economiser",
+    "cw_pump_count", "cw_pump_speed", "tower_on", "cws_setpoint_c", "tower_fan_low", "tower_fan_high", "tower_bypass", "condenser_throttle",
+    "basin_heaters", "economiser",
     "chw_primary_count", "tank_share",
 )  # fmt: skip
 WEATHER: Final = ("oa_drybulb_c", "oa_wetbulb_c", "pressure_kpa")

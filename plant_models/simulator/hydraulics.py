@@ -108,14 +108,14 @@ class Hydraulics:
     def _condenser_water(self, s: Mapping[str, Expr]) -> dict[str, Expr]:
         condensers = self._condenser * (s["valve"] * s["throttle"] + LEAK_SHARE)
         opened = np.sum(condensers) + STILL_KGS
-        cw = self.cw.flow(s["cw_count"], 1.0, 1.0 / (opened * opened) + self._cw_rest, self._cw_static_kpa)
+        cw = self.cw.flow(s["cw_count"], s["cw_speed"], 1.0 / (opened * opened) + self._cw_rest, self._cw_static_kpa)
         return {"cw": cw, "condensers": cw * condensers / opened, "plates": self.plates_kgs * s["economiser"]}
 
     def power(self, s: Mapping[str, Expr], f: Mapping[str, Expr]) -> dict[str, Expr]:
         """Returns shaft and electric power of chilled and condenser water pumps [kW]; shaft power ends as heat in the water."""
         first = f["total"] if self.primary is None else f["coils"]
         chw_shaft, chw_kw = self.chw.shaft_and_electric_kw(s["pump_count"], first, s["pump_speed"])
-        cw_shaft, cw_kw = self.cw.shaft_and_electric_kw(s["cw_count"], f["cw"], 1.0)
+        cw_shaft, cw_kw = self.cw.shaft_and_electric_kw(s["cw_count"], f["cw"], s["cw_speed"])
         known = {"chw_group_kw": chw_kw, "cw_shaft": cw_shaft, "cw_pump_kw": cw_kw}
         if self.primary is None:
             return known | {"chw_shaft": chw_shaft, "chw_pump_kw": chw_kw}

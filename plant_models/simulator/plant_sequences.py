@@ -21,17 +21,22 @@ from plant_models.site.topology import Site
 from safety.signals import EconomiserState, MachineState
 
 _MINIMUM_FLOW_RAMP_S: Final = 300.0  # Guideline 36-2021 5.20.8: 5 min over the whole range
+_LIFT_BAND_K: Final = 2.0  # engineering value: nearer to a machine's highest lift its condenser has all water
 _DESIGN_RANGE_K: Final = 5.6  # 10 F, a common design
 _BESIDE_IT: Final = 1.10  # engineering value: fans, losses and envelope on top of the IT load, for the first staging only
 
 
 @dataclass(frozen=True, slots=True)
 class Setpoints:
-    """What a plant's local loops are to hold: chilled water [degC], differential pressure [kPa], condenser water [degC]."""
+    """What a plant's local loops are to hold: chilled water [degC], differential pressure [kPa], condenser water [degC], speed of condenser pumps [%]; and
+    the stage that somebody outside asks for, None where nobody does.
+    """
 
     chws_c: float
     dp_kpa: float
     cws_c: float
+    cw_pump_pct: float = 100.0
+    stage_count: float | None = None
 
 
 class PlantSequences:
@@ -75,7 +80,7 @@ class PlantSequences:
         self.pumps.scan(now_s, seen.get(self._pumped), seen.get(self._signal("chw_dp_kpa")), setpoints.dp_kpa)
         self._flow_min_kgs = slow(self._flow_min_kgs, self.staging.flow_min_kgs, elapsed_s, self.plant.chw_flow_kgs, _MINIMUM_FLOW_RAMP_S)
         cws_c = self._condense(now_s, elapsed_s, setpoints, waters, lift_k, seen)
-        return self._commands(setpoints, cws_c, self._tank_share(now_s))
+        return self._commands(setpoints, cws_c, self._cw_speed(setpoints, lift_k), self._tank_share(now_s))
 
     def read(self) -> dict[str, float]:
         """Returns the status points of the plant's machines by signal."""
@@ -129,6 +134,7 @@ class PlantSequences:
             dp_kpa=seen.get(self._signal("chw_dp_kpa")),
             lift_k=lift_k,
             free_cooling=self.economiser.free_cooling,
+            asked_count=setpoints.stage_count,
         )
 
     def _lift_k(self, seen: Mapping[str, float]) -> float | None:
@@ -145,14 +151,15 @@ class PlantSequences:
     def _condense(self, now_s: float, elapsed_s: float, setpoints: Setpoints, waters: Waters, lift_k: float | None, seen: Mapping[str, float]) -> float:
         """Runs the condenser side and returns the setpoint of the water that leaves the towers; an economiser may ask for colder water."""
         in_line = self.economiser.state is not EconomiserState.OFF
-        self.condenser.count(sum(m.wants_pump for m in self.staging.machines), self.plant.chw_flow_kgs if in_line else 0.0)
+        machines = sum(m.wants_pump for m in self.staging.machines)
+        self.condenser.count(machines, self.plant.chw_flow_kgs if in_line else 0.0, self._cw_speed(setpoints, lift_k))
         asked = self.economiser.tower_target_c(waters)
         setpoint_c = setpoints.cws_c if asked is None else min(setpoints.cws_c, asked)
         part_load = 1.0 if in_line else self.staging.part_load
         self.condenser.scan(now_s, elapsed_s, seen, setpoint_c, seen.get(self._signal("cws_temp_c")), part_load, lift_k)
         return setpoint_c
 
-    def _commands(self, setpoints: Setpoints, cws_c: float, tank_share: float) -> PlantCommands:
+    def _commands(self, setpoints: Setpoints, cws_c: float, cw_speed: float, tank_share: float) -> PlantCommands:
         machines = self.staging.machines
         return PlantCommands(
             chiller_on=np.array([float(m.running) for m in machines]),
@@ -163,6 +170,7 @@ class PlantSequences:
             chw_dp_setpoint_kpa=setpoints.dp_kpa,
             chw_flow_min_kgs=self._flow_min_kgs,
             cw_pump_count=float(self.condenser.pump_count),
+            cw_pump_speed=cw_speed,
             tower_on=np.array([float(i < self.condenser.cells) for i in range(len(self._towers))]),
             cws_setpoint_c=cws_c,
             tower_fan_low=self.condenser.fan_low,
@@ -188,6 +196,11 @@ class PlantSequences:
         hot_c, cold_c = seen.get(self._signal("cwr_temp_c")), seen.get(self._signal("cws_temp_c"))
         range_k = _DESIGN_RANGE_K if hot_c is None or cold_c is None else max(hot_c - cold_c, 0.0)
         return chws_setpoint_c + lift_k - range_k
+
+    def _cw_speed(self, setpoints: Setpoints, lift_k: float | None) -> float:
+        """Returns the speed share of the condenser pumps: full while a machine changes, falls short or is near its highest lift, else as asked for."""
+        high = lift_k is not None and lift_k > self._lift_max_k - _LIFT_BAND_K
+        return 1.0 if high or self.staging.changing or self.staging.failing else setpoints.cw_pump_pct / 100.0
 
     def _tank_share(self, now_s: float) -> float:
         """Returns what the tank is to do by the BAS's own hours: 1 charge, -1 give, 0 wait."""

@@ -49,7 +49,7 @@ def plant_signals(p: ChilledWater, after: Mapping[str, Expr], u: Mapping[str, Ex
             f"{cell.name}.rejected_kw": d["cells"]["rejected"][i],
         }
     water = p.water
-    sets = [(water.chw, d["chw_group_kw"], 100.0 * after["pump_speed"]), (water.cw, d["cw_pump_kw"], 100.0)]
+    sets = [(water.chw, d["chw_group_kw"], 100.0 * after["pump_speed"]), (water.cw, d["cw_pump_kw"], 100.0 * after["cw_speed"])]
     if water.primary is not None:
         sets.append((water.primary, d["primary_kw"], 100.0))
         signals |= {f"{group.name}.chw_flow_kgs": d["coils"] * (group.count / water.chw.most) for group in water.chw.groups}

@@ -1,4 +1,6 @@
-"""How many chillers of a plant run, and which: Guideline 36-2021 5.20.4, with equal run hours."""
+"""How many chillers of a plant run, and which: Guideline 36-2021 5.20.4, or as many as somebody outside asks for within what the BAS itself protects; with
+equal run hours.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +24,8 @@ _DP_FAILSAFE_KPA: Final = 13.8  # 5.20.4.15, 2 psi
 _OVERLOAD_S: Final = 120.0  # engineering value: a stage that cannot carry the load is passed through, timers or not
 _START_SHARE: Final = 0.85  # engineering value: load of machines that begin together, after free cooling or before the simulation
 _STAGGER_S: Final = 30.0  # engineering value: between machines that begin together
+_ASKED_SHARE: Final = 0.92  # engineering value: load of a stage up to which the BAS believes who asks for no more machines
+_PROTECTED_S: Final = 1800.0  # engineering value: after a start of its own the BAS stops no machine because it is asked to
 _BYPASS_MARGIN: Final = 1.08  # engineering value: over the makers' minimum, for what valves and sensors are off by
 _ORDER: Final = {"positive_displacement": 0, "vsd_centrifugal": 1, "constant_speed_centrifugal": 2}  # 5.20.4.7
 
@@ -30,7 +34,8 @@ _ORDER: Final = {"positive_displacement": 0, "vsd_centrifugal": 1, "constant_spe
 class Duty:
     """What a plant's chillers have to do now; None is unknown.
 
-    ``return_c`` is the water that comes back from the load, ``entering_c`` the same after an economiser.
+    ``return_c`` is the water that comes back from the load, ``entering_c`` the same after an economiser; ``asked_count`` are the machines that somebody
+    outside asks for, None where the BAS counts by itself.
     """
 
     chws_setpoint_c: float
@@ -42,6 +47,7 @@ class Duty:
     dp_kpa: float | None
     lift_k: float | None
     free_cooling: bool
+    asked_count: float | None = None
 
 
 def stage_part_load(spec: Chiller, lift_k: float | None) -> float:
@@ -64,6 +70,13 @@ class Staging:
         self._changed_at_s = -math.inf
         self._began_at_s = -math.inf
         self._wanted = 0
+        self._protected_until_s = -math.inf
+        self.count = 0
+        """The stage that is followed: machines that are to run, in free cooling those that would."""
+        self.protects = False
+        """Whether the BAS runs another stage than it is asked for."""
+        self.failing = False
+        """Whether water or pressure fall short of what they are to be."""
         self._up, self._down, self._warm, self._low_dp, self._overload = Held(), Held(), Held(), Held(), Held()
 
     def begin(self, load_kw: float | None, free_cooling: bool) -> None:
@@ -129,6 +142,25 @@ class Staging:
         if required is not None:
             self._required.add(required, now_s)
         self._decide(now_s, duty)
+        self._show(now_s, duty)
+
+    def _show(self, now_s: float, duty: Duty) -> None:
+        granted = None if duty.free_cooling else self._granted(now_s, duty)
+        own = self._needed(duty) if duty.free_cooling else max(self._wanted, 1)
+        self.count = own if granted is None else granted
+        self.protects = duty.asked_count is not None and self.count != round(duty.asked_count)
+
+    def _granted(self, now_s: float, duty: Duty) -> int | None:
+        """Returns the stage asked for as far as the BAS grants it, None where none is asked for: never too few for the load, and none stops after a start
+        of the BAS's own.
+        """
+        if duty.asked_count is None:
+            return None
+        ready = self._by_preference(m for m in self.machines if m.available)
+        carried_kw = accumulate(_ASKED_SHARE * m.spec.capacity_kw for m in ready)
+        least = len(self.running) if self._required.value is None else 1 + sum(kw < self._required.value for kw in carried_kw)
+        least = max(least, len(self.running)) if now_s < self._protected_until_s else least
+        return min(max(round(duty.asked_count), least, 1), len(ready))
 
     def _move(self, now_s: float, elapsed_s: float, seen: Mapping[str, float]) -> None:
         loads = {m: seen[s] for m in self.machines if m.running and (s := f"{m.spec.name}.load_pct") in seen}
@@ -153,15 +185,19 @@ class Staging:
             self._replace(now_s)
             return
         failing_s = self._failing_s(now_s, duty)
+        self.failing = failing_s > 0.0
         overloaded = self._overload.for_at_least(_OVERLOAD_S, self.part_load > 1.0, now_s)
-        up = self._wants_up(now_s, duty) or failing_s >= _HOLD_S
-        down = self._wants_down(now_s, duty) and failing_s == 0.0
+        granted, runs = self._granted(now_s, duty), len(self.running)
+        more, fewer = (self._wants_up(now_s, duty), self._wants_down(now_s, duty)) if granted is None else (runs < granted, runs > granted)
+        up, down = more or failing_s >= _HOLD_S, fewer and failing_s == 0.0
         settled = now_s - self._changed_at_s >= _HOLD_S
         if settled and down:
             if self._stop_one(now_s):
                 self._wanted = len(self.running)
         elif ((settled and up) or overloaded) and any(m.may_start(now_s) for m in self.machines):
             self._wanted = len(self.running) + 1
+            if overloaded or failing_s >= _HOLD_S:
+                self._protected_until_s = now_s + _PROTECTED_S
             self._replace(now_s)
 
     def _wants_up(self, now_s: float, duty: Duty) -> bool:

@@ -27,6 +27,8 @@ REACH_DEFAULTS: Final[Mapping[str, Reach]] = {
     "chw_dp_setpoint_kpa": Reach(34.5, 300.0, 15.0, 7.5),  # low: Guideline 36-2021 5.20.5.2; rates: flow change of at most 10 %/min (chiller makers)
     "cws_setpoint_c": Reach(12.8, 35.0, 0.56, 0.56),  # rates: Guideline 36-2021 5.20.12.2.a, 5.6 K in 10 min
     "crah_supply_setpoint_c": Reach(15.0, 27.0, 0.2, 0.33),  # ASHRAE TC 9.9 2021: recommended inlet, 20 K/h
+    "running_setpoint_count": Reach(1.0, 32.0, 60.0, 60.0),  # one at a time and each by its own sequence: the staging sees to that
+    "speed_setpoint_pct": Reach(50.0, 100.0, 10.0, 10.0),  # chiller makers: condenser flow above half of design, changes of at most 10 %/min
     "tcs_setpoint_c": Reach(15.0, 50.0, 1.0, 1.0),  # OCP liquid cooling guidance: 1 K/min
     "tcs_dp_setpoint_kpa": Reach(30.0, 620.0, 60.0, 20.0),  # engineering value: slower down, processors answer in seconds
     "fws_setpoint_c": Reach(10.0, 50.0, 1.0, 1.0),  # as the technology water behind it
@@ -134,6 +136,11 @@ class Station:
         """Writes the request register; a value that is not a number is ignored, one outside the limits is followed as far as the limit."""
         if math.isfinite(value):
             self._requested = value
+
+    @property
+    def asked(self) -> float | None:
+        """Returns what a hand or a request that is followed asks for, None while the BAS is by itself."""
+        return self._hand if self._hand is not None else self._requested if self._lent else None
 
     def set_hand(self, value: float | None) -> None:
         """Puts the setpoint in hand at a value, or back to automatic with None."""

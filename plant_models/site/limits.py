@@ -51,6 +51,7 @@ def limits_of(site: Site, points: Points) -> Limits:
             lift_min_k=chiller.lift_min_k,
             lift_max_k=chiller.lift_max_k,
             evaporator_flow_min_kgs=chiller.evaporator_flow_kgs * chiller.evaporator_flow_min_share,
+            condenser_flow_min_kgs=chiller.condenser_flow_kgs * chiller.condenser_flow_min_share,
             chws_min_c=chiller.chws_min_c,
             capacity_kw=chiller.capacity_kw,
         )
@@ -62,6 +63,7 @@ def limits_of(site: Site, points: Points) -> Limits:
         halls=tuple(_hall(site, hall, signals)[0] for hall in site.hall),
         plants=tuple(_plant(site, plant, signals) for plant in site.plant),
         registers={name: RegisterLimits(limits.deadband, _wears(points, name)) for name, limits in setpoints.items()},
+        condenser_pumps={pumps.name: pumps.plant for pumps in site.pump if pumps.serves == "cw" and pumps.plant},
         liquids=tuple(_liquid(site, hall, hall.liquid, signals) for hall in site.hall if hall.liquid),
     )
 

@@ -192,6 +192,7 @@ class Chiller:
     evaporator_flow_kgs: Positive = 60.6
     condenser_flow_kgs: Positive = 68.1
     evaporator_flow_min_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    condenser_flow_min_share: Annotated[float, Field(gt=0, lt=1)] = 0.5  # chiller makers
     lift_min_k: Positive = 8.0
     lift_max_k: Positive = 25.0
     chws_min_c: Celsius = 5.0

@@ -285,7 +285,7 @@ def test_only_offered_setpoints_are_returned_and_bare_sites_work(site: Site) -> 
 
 
 def test_the_policy_fixed(site: Site) -> None:
-    assert fixed(site, {"weather.oa_wetbulb_c": 20.0}) == {CHWS: 10.0, DP: 150.0, CWS: 23.5, SUPPLY: 20.0, FAN: 90.0}
+    assert fixed(site, {"weather.oa_wetbulb_c": 20.0}) == {CHWS: 10.0, DP: 150.0, CWS: 23.5, SUPPLY: 20.0, FAN: 90.0, "cwp.speed_setpoint_pct": 100.0}
     assert fixed(site, {"weather.oa_wetbulb_c": 2.0})[CWS] == 15.6
     assert fixed(site, {"weather.oa_wetbulb_c": 28.0})[CWS] == 29.4
     assert fixed(site, {})[CWS] == 24.0

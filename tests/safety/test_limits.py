@@ -60,11 +60,11 @@ def test_the_defaults_of_hall_chiller_and_plant_are_what_was_written_twice():
     assert (INLET_RATE_K_PER_H, INLET_RATE_TAPE_K_PER_H) == (20.0, 5.0)
     assert HallLimits("h", None) == HallLimits("h", None, (), 27.0, 32.0, 20.0, 5.0, 300.0, 15.0, 60.0, 2.0, False, None, 1.0, 0)
     assert ChillerLimits("c", "p", 8.0, 25.0, 20.0) == ChillerLimits(
-        "c", "p", 8.0, 25.0, 20.0, 1.05, 5.0, 4.0, 1.0, 0.1, None, 600.0, 1200.0, 3, 8, 900.0, 900.0
+        "c", "p", 8.0, 25.0, 20.0, 1.05, 5.0, 4.0, 1.0, 0.1, None, 600.0, 1200.0, 3, 8, 900.0, 900.0, 0.0, 1.05, 2.0
     )
     assert PlantLimits("p") == PlantLimits("p", (), 7.0, False, "", 4.0, None, None, 0, 0.0)
     assert LiquidLimits("h", 40.0, 1.0, 2.0, 0.5) == LiquidLimits("h", 40.0, 1.0, 2.0, 0.5, (), (), {})
-    assert Limits({}) == Limits({}, (), (), (), 2.0, "weather.oa_wetbulb_c", 900.0, {}, (), 2.0)
+    assert Limits({}) == Limits({}, (), (), (), 2.0, "weather.oa_wetbulb_c", 900.0, {}, (), 2.0, {})
     assert RegisterLimits() == RegisterLimits(0.0, True)
     assert SetpointLimits(1.0, 2.0, None, None) == SetpointLimits(1.0, 2.0, None, None, False, (), False)
 

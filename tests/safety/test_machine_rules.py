@@ -106,6 +106,47 @@ def test_a_machine_at_rest_needs_no_flow(decide, state):
     assert decide({DP: 80.0}, {"ch-1.evaporator_flow_kgs": 21.0}) == ({DP: 80.0}, {})
 
 
+SPEED = "cwp.speed_setpoint_pct"
+
+
+@pytest.fixture
+def pumped(calm):
+    chillers = (replace(calm.limits.chillers[0], condenser_flow_min_kgs=30.0),)
+    return replace(calm.limits, setpoints={SPEED: SetpointLimits(55.0, 100.0, 10.0, 10.0)}, chillers=chillers, condenser_pumps={"cwp": "plant"})
+
+
+THIRSTY = [{"ch-1.condenser_flow_kgs": v} for v in (31.4, None, float("nan"))] + [{"ch-1.condenser_flow_kgs": 40.0, "ch-1.cwr_temp_c": v} for v in (35.1, None)]
+
+
+@pytest.mark.parametrize("thirsty", [*THIRSTY, {"ch-1.condenser_flow_kgs": 40.0, "ch-1.chws_temp_c": None}])
+@pytest.mark.parametrize("state", [2.0, None])
+def test_no_speed_is_taken_from_the_pumps_of_a_thirsty_condenser(decide, pumped, thirsty, state):
+    assert decide({SPEED: 70.0}, thirsty | {"ch-1.machine_state": state}, {SPEED: 80.0}, pumped, writable=frozenset({SPEED})) == (
+        {SPEED: 80.0},
+        {SPEED: "minimum_flow"},
+    )
+    assert decide({SPEED: 90.0}, thirsty | {"ch-1.machine_state": state}, {SPEED: 80.0}, pumped, writable=frozenset({SPEED})) == ({SPEED: 90.0}, {})
+
+
+def test_condenser_pumps_with_water_to_spare_may_slow_down(decide, pumped):
+    enough = {"ch-1.condenser_flow_kgs": 31.5, "ch-1.cwr_temp_c": 35.0}  # 23 K of lift are 2 K less than the highest
+    assert decide({SPEED: 70.0}, enough, {SPEED: 80.0}, pumped, writable=frozenset({SPEED})) == ({SPEED: 70.0}, {})
+    dry = {"ch-1.condenser_flow_kgs": 0.0}
+    for state in (0.0, 1.0, 3.0, 4.0, 5.0):
+        assert decide({SPEED: 70.0}, dry | {"ch-1.machine_state": state}, {SPEED: 80.0}, pumped, writable=frozenset({SPEED})) == ({SPEED: 70.0}, {})
+    others = replace(pumped, chillers=(replace(pumped.chillers[0], plant="plant-b"),))
+    assert decide({SPEED: 70.0}, dry, {SPEED: 80.0}, others, writable=frozenset({SPEED})) == ({SPEED: 70.0}, {})
+    nobody = replace(pumped, condenser_pumps={})
+    assert decide({SPEED: 70.0}, dry, {SPEED: 80.0}, nobody, writable=frozenset({SPEED})) == ({SPEED: 70.0}, {})
+
+
+def test_condenser_pumps_serve_the_halls_of_their_plant(decide, pumped):
+    hot = {"ch-1.condenser_flow_kgs": 40.0, "hall-a.rack_inlet_max_c": 33.0}
+    assert decide({SPEED: 70.0}, hot, {SPEED: 80.0}, pumped, writable=frozenset({SPEED})) == ({SPEED: 100.0}, {SPEED: "inlet"})
+    elsewhere = replace(pumped, halls=(replace(pumped.halls[0], plant="plant-b"),))
+    assert decide({SPEED: 70.0}, hot, {SPEED: 80.0}, elsewhere, writable=frozenset({SPEED})) == ({SPEED: 70.0}, {})
+
+
 @pytest.mark.parametrize("state", [0.0, 1.0, 3.0, 4.0, 5.0])
 def test_a_compressor_at_rest_has_no_lift(decide, state):
     assert decide({CWS: 15.5}, COLD | {"ch-1.machine_state": state}, {CWS: 17.0})[0] == {CWS: 15.5}

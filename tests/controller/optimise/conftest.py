@@ -66,9 +66,10 @@ class Bench:
         measured = Measurements(1000.0, values)
         estimator, forecaster = Estimator(self.site, self.parameters), Forecaster(self.site)
         estimate, _ = estimator.update(estimator.start(), measured, force)
-        forecast, _ = forecaster.predict(forecaster.start(), measured, 1000.0)
+        forecast, after = forecaster.predict(forecaster.start(), measured, 1000.0)
         ours = tuple(sorted(self.limits.setpoints)) if writable is None else writable
-        return PlanRequest(estimate, forecast, force, ours, values, 300.0, 150, last or {})
+        day_ahead = forecaster.day(after, measured, 1000.0)
+        return PlanRequest(estimate, forecast, force, ours, values, 300.0, 150, last or {}, day_ahead=day_ahead)
 
 
 def bench_of(name: str, steps: int = 8) -> Bench:

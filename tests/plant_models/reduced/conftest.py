@@ -67,6 +67,7 @@ USUAL_SETPOINTS = {
     "cws_setpoint_c": 23.0,
     "crah_supply_setpoint_c": 21.0,
     "crah_fan_setpoint_pct": 75.0,
+    "speed_setpoint_pct": 100.0,
 }
 USUAL_DISTURBANCES = {
     "chillers_running": 3.0,

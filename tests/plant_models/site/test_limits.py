@@ -27,8 +27,11 @@ def test_reference_a_narrows_every_setpoint() -> None:
         "plant.cws_setpoint_c": SetpointLimits(15.6, 29.4, 0.56, 0.56),
         "hall-a.crah_supply_setpoint_c": SetpointLimits(16.0, 26.0, 0.2, 0.33),
         "hall-a.crah_fan_setpoint_pct": SetpointLimits(30.0, 100.0, None, 5.0),
+        "plant.running_setpoint_count": SetpointLimits(1.0, 5.0, None, None, whole=True),
+        "cwp.speed_setpoint_pct": SetpointLimits(80.0, 100.0, 10.0, 10.0),
     }
-    assert limits.chillers[4] == ChillerLimits("ch-5", "plant", 8.0, 25.0, 18.65, chws_min_c=5.0, capacity_kw=1407.0)
+    assert limits.condenser_pumps == {"cwp": "plant"}
+    assert limits.chillers[4] == ChillerLimits("ch-5", "plant", 8.0, 25.0, 18.65, chws_min_c=5.0, capacity_kw=1407.0, condenser_flow_min_kgs=34.05)
     cells = ("ct-1", "ct-2", "ct-3", "ct-4", "ct-5")
     assert limits.plants == (
         PlantLimits("plant", cells, economiser=True, economiser_signal="wse.economiser_state", stored_m3=85.0, ride_through_floor_s=300.0),
