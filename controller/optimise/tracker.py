@@ -283,12 +283,11 @@ class Tracker:
 
     def _course(self, problem: Problem, inputs: Array) -> Course:
         """Returns what the model expects of given setpoints, a row each step."""
-        x, instants = ca.DM([*(problem.states[s] for s in self._layout.states), 0.0]), []
-        for k, row in enumerate(inputs):
-            within = self._advance(x, *(ca.repmat(ca.DM(v), 1, _SUBSTEPS) for v in (row, self._columns[k], self._p)))
-            x = within[:, -1]
-            values = np.asarray(self._outputs[1](x, row, self._columns[k + 1], self._p)).ravel()
-            instants.append(dict(zip((*self._layout.states, *self._groups), [*np.asarray(x).ravel()[:-1].tolist(), *values.tolist()], strict=False)))
+        at_start = np.array([*(problem.states[s] for s in self._layout.states), 0.0])
+        numbers = np.tile(self._p[:, None], self._steps)
+        ends = self._advance(at_start, inputs.T, self._columns[:-1].T, numbers)[0]
+        values = np.vstack([np.asarray(ends)[:-1], np.asarray(self._outputs[1](ends, inputs.T, self._columns[1:].T, numbers))])
+        instants = [dict(zip((*self._layout.states, *self._groups), at.tolist(), strict=False)) for at in values.T]
         return course_of(self._site, self._limits, self._groups, instants, self._step_s)
 
     def _outputs_at(self, states: Array, setpoints: Array) -> dict[str, float]:
