@@ -65,6 +65,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         Scenario("kill-switch-network-dead", "a person turns the kill switch while no device can be reached", people.turn_kill_switch_cut_off),
         Scenario("drill", "an operator orders a drill of the fallback", people.drill),
         Scenario("rollback", "an operator rolls back everything, and engages again later", people.roll_back),
+        Scenario("rollback-versions", "an operator orders an earlier model and an earlier configuration back", people.roll_back_versions),
         Scenario("shadow", "a daemon in shadow is watched on the wire", people.watch_shadow, stage="shadow"),
     )
 }

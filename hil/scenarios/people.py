@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Final
 
 from hil.bench import BAS_SCAN_S
@@ -10,7 +12,7 @@ from hil.devices.watch import HEARTBEAT
 from hil.intents import read_events, read_journal
 from hil.process import DaemonProcess
 from hil.rig import Rig
-from hil.scenarios.judge import hand_back, judge_kept, judge_switch, take_charge
+from hil.scenarios.judge import hand_back, judge_hands, judge_kept, judge_switch, take_charge
 from hil.scores import MODE, too_fast
 from safety.modes import Mode
 
@@ -152,3 +154,44 @@ async def roll_back(rig: Rig) -> None:
     noted = [e.what for e in read_events(rig.state / "journal.sqlite") if e.what == "rollback"]
     rig.check("it is one event in the journal", len(noted) == 1, noted)
     await hand_back(rig)
+
+
+def in_use(rig: Rig) -> dict[str, str]:
+    """Returns the digests of the versions that the daemon runs on, by kind, as its journal says."""
+    noted = [e.value for e in read_events(rig.state / "journal.sqlite") if e.what == "version"]
+    return dict(json.loads(noted[-1])) if noted else {}
+
+
+async def roll_back_versions(rig: Rig) -> None:
+    """Changes model and configuration of a copy of the site while the daemon is away, then orders the earlier ones back, one after the other."""
+    rig.daemon.site_directory = Path(shutil.copytree(rig.daemon.site_directory, rig.state / "site"))
+    if not await take_charge(rig):
+        return
+    before = in_use(rig)
+    await hand_back(rig)
+    for file in (rig.loaded.site.optimiser.model, Path("site.toml")):
+        with (rig.daemon.site_directory / file).open("a") as changed:
+            changed.write("\n")
+    await rig.daemon.start()
+    back = await rig.run(1.0, rig.in_charge)
+    new = [kind for kind, digest in in_use(rig).items() if digest != before.get(kind)]
+    rig.check("changed files are new versions, and the daemon runs on them", back and sorted(new) == ["configuration", "model"], new)
+    for kind in sorted(new):
+        await roll_one_back(rig, kind, before[kind])
+    rolled = [e.what for e in read_events(rig.state / "journal.sqlite") if e.what == "rollback"]
+    rig.check("each is one event in the journal", len(rolled) == len(new), rolled)
+    await hand_back(rig)
+
+
+async def roll_one_back(rig: Rig, kind: str, digest: str) -> None:
+    """Orders one version back and checks that the daemon hands back, starts again on it, and returns, with a person's word where it has spent its own."""
+    ordered_s, lease = rig.site.now_s, rig.loaded.site.lease
+    status = await rig.daemon.order("rollback", kind, "--to", digest[:12], *REASON)
+    await judge_hands(rig, ordered_s, lease.bas_timeout_s + rig.loaded.site.timing.guard_s, f"the {kind} goes back")
+    back = await rig.run(1.0, rig.in_charge)
+    engaged = "" if back else f", engaged: order {await rig.daemon.order('engage', *REASON)}"
+    back = back or await rig.run(1.0, rig.in_charge)
+    same = in_use(rig).get(kind) == digest
+    rig.check(f"and is in use again, with the daemon in charge{engaged}", status == 0 and back and same, f"order {status}, mode {rig.mode}")
+    fast = too_fast(rig.trace.since(ordered_s), rig.limits)
+    rig.check("no effective setpoint moved faster than its rate", not fast, fast[:3] or f"{len(rig.trace.since(ordered_s))} steps")
