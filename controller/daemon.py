@@ -272,7 +272,7 @@ async def start(loaded: LoadedSite, asked: Stage | None, begin: Start, versions:
     persisted = await stage_for(journal, begin.use, good, then_s, before.stage)
     stage = allowed_stage(asked, persisted, loaded.site.rollout.simulated)
     if stage >= Stage.CANARY and not loaded.site.lease.proven:
-        raise StageError(f"--stage {stage.name.lower()}: the BAS time-out of this site is not proven ([lease] proven); allowed now: monitor, shadow")
+        raise StageError(f"--stage {stage.name.lower()}: the BAS time-out of this site is not proven ([lease] proven); allowed now: monitor, shadow, advisory")
     if loaded.site.rollout.simulated:
         log.warning("simulated_site", site=loaded.site.site.name, says="any stage may be chosen at the start; never set this on a real plant")
     clock: Clock = PointClock() if loaded.site.clock.source == "point" else WallClock()

@@ -34,6 +34,7 @@ def explanation(record: CycleRecord) -> dict[str, Any]:
         "interventions": plain(decision.verdict.interventions),
         "clamps": [clamp.says for clamp in decision.clamps],
         "findings": plain(decision.memory.watch.standing),
+        "lent": plain(record.given.grants),
         "written": dict(decision.command.writes),
         "would_write": dict(decision.would_write),
         "refused_readings": {fault.signal: fault.says for fault in decision.measured.faults},

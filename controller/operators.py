@@ -23,7 +23,7 @@ from controller.rollout.promotion import Order, Promotions
 from controller.rollout.rollback import ALL, LAST_GOOD, RollbackError, Rollbacks
 from controller.rollout.versions import VersionError
 from safety.finite import finite
-from safety.modes import Stage
+from safety.modes import Mode, Stage
 from safety.ownership import WHOLE_SITE, Maintenance
 from safety.rollback import Part
 
@@ -91,14 +91,14 @@ class Operators:
 
     async def _release(self, _request: Answer, who: str, reason: str) -> Answer:
         self.engine.order(Orders(release=True, who=who, reason=reason))
-        await self._note("release", who, reason, "")
+        await self._note("release", who, reason, Mode.RELEASE.name, self.engine.memory.mode.mode.name)
         log.warning("released", who=who, reason=reason)
         return {"done": "release", "says": "the heartbeat has stopped"}
 
     async def _engage(self, _request: Answer, who: str, reason: str) -> Answer:
         self.rollbacks.engaged()
         self.engine.order(Orders(engage=True, who=who, reason=reason))
-        await self._note("engage", who, reason, "")
+        await self._note("engage", who, reason, "authority", self.engine.memory.mode.mode.name)
         log.warning("engaged", who=who, reason=reason)
         return {"done": "engage", "says": "authority returns when the next cycles are healthy"}
 
@@ -176,5 +176,5 @@ class Operators:
         except (RollbackError, VersionError) as error:
             return {"error": f"rollback: {error}"}
 
-    async def _note(self, what: str, who: str, reason: str, value: str) -> None:
-        await self.note(Event(self.engine.clock.now_s(), what, who, reason, value))
+    async def _note(self, what: str, who: str, reason: str, value: str, before: str = "") -> None:
+        await self.note(Event(self.engine.clock.now_s(), what, who, reason, value, before))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 _MAIN = "from controller.cli import main; raise SystemExit(main())"
 
@@ -94,6 +95,20 @@ class DaemonProcess:
                 stderr=asyncio.subprocess.STDOUT,
             )
         return await process.wait()
+
+    async def ask(self, *words: str) -> dict[str, Any] | None:
+        """Asks the daemon as ``coldaisle status --json`` does and returns the object that is printed, None where there is none."""
+        with self.log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *command(words[0], "--config", str(self.site_directory), *words[1:]),
+                env={**os.environ, **self.environ},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=output,
+            )
+            printed, _ = await process.communicate()
+        told: dict[str, Any] | None = json.loads(printed) if process.returncode == 0 and printed else None
+        return told
 
     async def wait(self) -> int | None:
         """Returns the exit status once the process has ended."""

@@ -133,8 +133,20 @@ def _audit(asked: argparse.Namespace) -> int:
 
 def _line(row: Row) -> str:
     when = datetime.fromtimestamp(row.at_s, UTC).isoformat(timespec="seconds")
-    changed = f": {row.before} -> {row.after}" if row.before else f": {row.after}" if row.after else ""
+    before, after = _short(row.before), _short(row.after)
+    changed = f": {before} -> {after}" if before else f": {after}" if after else ""
     return f"{row.row:6d} {when} {row.who:12s} {row.what}{changed} ({row.reason})"
+
+
+def _short(value: str) -> str:
+    """Returns a value without the part of it that only a restart needs."""
+    try:
+        told = json.loads(value)
+    except ValueError:
+        return value
+    if not isinstance(told, dict) or "trusts" not in told:
+        return value
+    return ", ".join(f"{name} {one if isinstance(one, str) else json.dumps(one)}" for name, one in told.items() if name != "trusts")
 
 
 def _verified(audited: Audited, as_json: bool) -> int:

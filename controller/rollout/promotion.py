@@ -139,7 +139,7 @@ class Promotions:
             most, why = cap_of(self.engine.loaded, name)
             if wanted[name].stage > most:
                 against.append(f"stage {wanted[name].stage.name.lower()} for {name}: {why}; allowed now: up to {most.name.lower()}")
-            missing = [self._said(row, name) for row in self.missing(name, wanted[name])]
+            missing = [*self._skipped(wanted[name], self.trusts.groups[name]), *(self._said(row, name) for row in self.missing(name, wanted[name]))]
             if missing and order.override:
                 passed_over += [f"{name}: {text}" for text in missing]
             elif missing:
@@ -147,6 +147,11 @@ class Promotions:
                     f"stage {wanted[name].stage.name.lower()} for {name} is not earned yet: {'; '.join(missing)} (--override-criteria WHY passes over)"
                 )
         return against, passed_over
+
+    def _skipped(self, wanted: GroupTrust, now: GroupTrust) -> list[str]:
+        """Says where a canary would be widened by more than one step at a time."""
+        following = now.step + 1 if now.stage is Stage.CANARY else 0
+        return [f"step {following + 1} of the canary comes first"] if wanted.stage is Stage.CANARY and wanted.step > following else []
 
     def missing(self, name: str, wanted: GroupTrust) -> tuple[Criterion, ...]:
         """Returns the criteria that are not met for a group to be trusted so far."""
@@ -222,7 +227,7 @@ class Promotions:
         """Puts a change on disk, then on the engine."""
         before, at_s = self.trusts, self.engine.clock.now_s()
         await self.note(Event(at_s, "stage", who, reason, as_event(trusts, more), as_event(before)))
-        self.trusts = trusts
+        self.trusts, self.pending = trusts, None
         if trusts.stage is not before.stage:
             await self.engine.change_stage(trusts.stage)
         log.warning("stage_changed", before=before.told(), after=trusts.told(), who=who, reason=reason)

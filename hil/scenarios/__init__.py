@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -12,18 +12,19 @@ from typing import Any, Final
 from hil.fixtures import SUFFIX, pack
 from hil.progress import say
 from hil.rig import Rig, rig_of
-from hil.scenarios import people, plant, process
+from hil.scenarios import life, people, plant, process
 from plant_models.simulator.conditions import Conditions
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One row: its name, what it does in words, the stage of the daemon, and the play itself."""
+    """One row: its name, what it does in words, the stage of the daemon, and the play itself; ``days`` of plant time, more than one only when asked for."""
 
     name: str
     says: str
     play: Callable[[Rig], Awaitable[None]]
     stage: str = "auto"
+    days: float = 1.0
 
 
 async def run_scenario(scenario: Scenario, config: Path, conditions: Conditions, keep: Path | None = None, packed: Path | None = None) -> dict[str, Any]:
@@ -32,7 +33,8 @@ async def run_scenario(scenario: Scenario, config: Path, conditions: Conditions,
         state = keep or Path(temporary)
         state.mkdir(parents=True, exist_ok=True)
         say(f"{scenario.name}: {scenario.says}")
-        async with rig_of(config, conditions, state, scenario.stage) as rig:
+        lasting = replace(conditions, days=max(conditions.days, scenario.days))
+        async with rig_of(config, lasting, state, scenario.stage) as rig:
             await scenario.play(rig)
             lost = rig.check_journal()
             if packed:
@@ -67,6 +69,8 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         Scenario("rollback", "an operator rolls back everything, and engages again later", people.roll_back),
         Scenario("rollback-versions", "an operator orders an earlier model and an earlier configuration back", people.roll_back_versions),
         Scenario("shadow", "a daemon in shadow is watched on the wire", people.watch_shadow, stage="shadow"),
+        Scenario("short-life", "a site goes from monitor to auto in some hours", life.live_shortly, stage="monitor"),
+        Scenario("site-life", "a site goes from monitor to auto in three weeks and earns it", life.live_long, stage="monitor", days=23.0),
     )
 }
 

@@ -112,6 +112,7 @@ async def test_a_life_from_monitor_to_auto_stands_in_the_audit(rig: Make) -> Non
     assert shown(small, f"{SUPPLY}.request") <= small.engine.memory.footing.own[SUPPLY] + 0.5 + 0.05
     assert shown(small, f"{SUPPLY}.authority") == Authority.REMOTE
     assert "days at the present step" in (await ask(daemon, "stage", stage="canary", step=2))["error"]
+    assert "step 2 of the canary comes first" in (await ask(daemon, "stage", stage="canary", step=3))["error"]
 
     assert (await ask(daemon, "stage", stage="auto", override="trial"))["after"] == "AUTO"
     small.prepared.site.bas.set_hand(FAN, 80.0)
