@@ -14,6 +14,7 @@ from controller.rollout.promotion import Promotions
 from controller.rollout.score import Sums
 
 OUTCOMES: Final = ("accepted", "rejected", "expired")
+LOOK_BACK_S: Final = 2 * 86400.0  # a start must not read years of cycles: what is older than this and was never scored does not count
 
 
 async def resume_rollout(journal: Journal, promotions: Promotions, advisor: Advisor, overrides: Overrides) -> None:
@@ -35,7 +36,7 @@ async def _scores(journal: Journal, promotions: Promotions) -> None:
     board, from_s = promotions.scoreboard, promotions.trusts.counted_from_s
     days = [from_text(tuple[str, Sums], event.value) for event in await journal.events("scored")]
     board.days = [(day, sums) for day, sums in days if sums.begin_s >= from_s]
-    since_s = max([from_s, *(sums.end_s for _, sums in board.days)])
+    since_s = max([from_s, promotions.engine.clock.now_s() - LOOK_BACK_S, *(sums.end_s for _, sums in board.days)])
 
     def add(record: CycleRecord) -> None:
         board.add(record)
