@@ -94,6 +94,7 @@ class Daemon:
         self.drills = Drills(self.engine, self.note, now_s)
         self.heard = Heard(self.loaded.site)
         self.engine.outlook = self.heard.outlook
+        self.desk = Desk(self.loaded, self.engine, self.heard, lambda: self.last)
         self.switchbacks = Switchbacks(self.engine, self.note, self.loaded.site.persistence.directory)
         begun = trusts or uniform(self.loaded, self.engine.stage, now_s)
         self.promotions = Promotions(self.engine, self.note, begun, Scoreboard(self.loaded), lambda: self.rollbacks.trust)
@@ -102,7 +103,7 @@ class Daemon:
         self.promotions.accepted, self.engine.grants = self.advisor.accepted, self.promotions.grants
         self._stop = asyncio.Event()
         self.rollbacks.again, self.rollbacks.note = self._start_again, self.note
-        stands = (self.drills, self.rollbacks, self.switchbacks, self.excitations, self.heard, self.promotions, self.advisor, self.overrides)
+        stands = (self.drills, self.rollbacks, self.switchbacks, self.excitations, self.heard, self.desk, self.promotions, self.advisor, self.overrides)
         self.operators = Operators(self.engine, self.note, self.status, lambda: self.last, *stands)
 
     async def run(self) -> bool:
@@ -138,9 +139,8 @@ class Daemon:
 
     async def _open_boundary(self) -> list[asyncio.Server]:
         """Opens the socket of the boundary's process; where it cannot be opened the plant is run without one."""
-        desk = Desk(self.loaded, self.engine, self.heard, lambda: self.last)
         try:
-            return [await serve(boundary_socket(self.loaded.site), desk.answer)]
+            return [await serve(boundary_socket(self.loaded.site), self.desk.answer)]
         except OSError as error:
             log.error("boundary_closed", says=str(error))
             return []

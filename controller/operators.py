@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import structlog
 
+from controller.boundary.desk import Desk
 from controller.cycle import Done
 from controller.engine import Engine
 from controller.explain import explanation
@@ -30,7 +31,7 @@ from safety.rollback import Part
 log = structlog.get_logger()
 
 MAINTENANCE_MOST_H: Final = 168.0  # a week: what takes longer is a change of the site's description
-QUESTIONS: Final = ("status", "explain", "scoreboard", "overrides")
+QUESTIONS: Final = ("status", "explain", "facts", "scoreboard", "overrides")
 Answer = Mapping[str, Any]
 
 
@@ -47,6 +48,7 @@ class Operators:
     switchbacks: Switchbacks
     excitations: Excitations
     heard: Heard
+    desk: Desk
     promotions: Promotions
     advisor: Advisor
     overrides: Overrides
@@ -82,6 +84,8 @@ class Operators:
     def _told(self, do: str) -> Answer:
         if do == "status":
             return self.status()
+        if do == "facts":
+            return self.desk.facts(self.engine.clock.now_s())
         if do == "overrides":
             return {"overrides": self.overrides.told(self.engine.clock.now_s())}
         if do == "scoreboard":

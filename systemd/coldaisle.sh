@@ -3,4 +3,5 @@
 # finds the running daemon.
 export COLDAISLE_PERSISTENCE__DIRECTORY="${COLDAISLE_PERSISTENCE__DIRECTORY:-/var/lib/coldaisle}"
 export COLDAISLE_PERSISTENCE__SOCKET="${COLDAISLE_PERSISTENCE__SOCKET:-/run/coldaisle/control.sock}"
+export COLDAISLE_BOUNDARY__SOCKET="${COLDAISLE_BOUNDARY__SOCKET:-/run/coldaisle-boundary/boundary.sock}"
 exec /opt/coldaisle/current/bin/coldaisle "$@"

@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: install.sh install --config DIR [--site NAME] [--no-start] [--root DIR] [--dry-run]
+usage: install.sh install --config DIR [--site NAME] [--boundary] [--no-start] [--root DIR] [--dry-run]
        install.sh uninstall [--purge] [--root DIR] [--dry-run]
 
 install    puts this source tree into /opt/coldaisle/versions/<content>, its site into /etc/coldaisle/<site>, the unit into
@@ -16,6 +16,7 @@ uninstall  stops the service (the daemon hands the plant back first) and removes
 
   --config DIR  the site to install: a folder with site.toml and points.csv
   --site NAME   its name under /etc/coldaisle; default: the folder's name
+  --boundary    also enables and starts coldaisle-boundary.service, which asks sources of forecasts and serves schedulers
   --dry-run     prints what would be done, in order, and does nothing
   --no-start    installs and enables, but does not start
   --purge       with uninstall: removes /etc/coldaisle and /var/lib/coldaisle too
@@ -28,7 +29,7 @@ TEXT
 readonly PYTHON=${PYTHON:-python3}
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly SOURCE
-action='' config='' site='' dry_run='' start=yes purge='' root=''
+action='' config='' site='' dry_run='' start=yes purge='' root='' boundary=''
 
 fail() { echo "install.sh: $1" >&2; exit "${2:-1}"; }
 
@@ -46,6 +47,7 @@ parse() {
       --root) [ $# -ge 2 ] || fail "--root needs a folder" 2; root=${2%/}; shift ;;
       --dry-run) dry_run=yes ;;
       --no-start) start='' ;;
+      --boundary) boundary=yes ;;
       --purge) purge=yes ;;
       *) fail "unknown argument '$1'; see --help" 2 ;;
     esac
@@ -54,7 +56,7 @@ parse() {
   [ -n "$action" ] || { usage >&2; exit 2; }
   [ -n "$dry_run$root" ] || [ "$(id -u)" = 0 ] || fail "needs to be root (or --dry-run)"
   readonly PREFIX=$root/opt/coldaisle ETC=$root/etc/coldaisle STATE=$root/var/lib/coldaisle CACHE=$root/var/cache/coldaisle UNITS=$root/etc/systemd/system
-  readonly SYSUSERS=$root/usr/lib/sysusers.d COMMANDS=$root/usr/local/bin
+  readonly SYSUSERS=$root/usr/lib/sysusers.d TMPFILES=$root/usr/lib/tmpfiles.d COMMANDS=$root/usr/local/bin
 }
 
 # Users and services belong to the running system, so not to one that is only laid out below --root.
@@ -119,6 +121,8 @@ install_it() {
   do_it "$venv/bin/coldaisle" check --config "$config" || fail "the site is refused; nothing was changed" 2
   do_it install -D -m 0644 "$SOURCE/systemd/coldaisle.sysusers" "$SYSUSERS/coldaisle.conf"
   on_system systemd-sysusers coldaisle.conf
+  do_it install -D -m 0644 "$SOURCE/systemd/coldaisle.tmpfiles" "$TMPFILES/coldaisle.conf"
+  on_system systemd-tmpfiles --create coldaisle.conf
   if [ "$config" != "$ETC/$site" ]; then
     do_it mkdir -p "$ETC/$site"
     do_it cp -a --no-preserve=ownership "$config/." "$ETC/$site/"
@@ -126,16 +130,22 @@ install_it() {
   do_it ln -sfnT "$site" "$ETC/site"
   write_address_list "$venv"
   do_it install -D -m 0644 "$SOURCE/systemd/coldaisle.service" "$UNITS/coldaisle.service"
+  do_it install -D -m 0644 "$SOURCE/systemd/coldaisle-boundary.service" "$UNITS/coldaisle-boundary.service"
   do_it ln -sfnT "versions/${venv##*/}" "$PREFIX/current"
   do_it install -D -m 0755 "$SOURCE/systemd/coldaisle.sh" "$COMMANDS/coldaisle"
   on_system systemctl daemon-reload
   on_system systemctl enable coldaisle.service
   [ -z "$start" ] || on_system systemctl restart coldaisle.service
+  [ -z "$boundary" ] || on_system systemctl enable coldaisle-boundary.service
+  # One that runs already goes on with the new version too.
+  [ -z "$start" ] || on_system systemctl "$([ -n "$boundary" ] && echo restart || echo try-restart)" coldaisle-boundary.service
 }
 
 uninstall_it() {
   [ ! -e "$UNITS/coldaisle.service" ] || on_system systemctl disable --now coldaisle.service
-  do_it rm -rf "$UNITS/coldaisle.service" "$UNITS/coldaisle.service.d" "$SYSUSERS/coldaisle.conf" "$COMMANDS/coldaisle" "$PREFIX" "$CACHE"
+  [ ! -e "$UNITS/coldaisle-boundary.service" ] || on_system systemctl disable --now coldaisle-boundary.service
+  do_it rm -rf "$UNITS/coldaisle.service" "$UNITS/coldaisle.service.d" "$UNITS/coldaisle-boundary.service" "$UNITS/coldaisle-boundary.service.d" \
+    "$SYSUSERS/coldaisle.conf" "$TMPFILES/coldaisle.conf" "$COMMANDS/coldaisle" "$PREFIX" "$CACHE"
   on_system systemctl daemon-reload
   [ -z "$purge" ] || do_it rm -rf "$ETC" "$STATE"
 }

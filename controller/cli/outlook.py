@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from plant_models.site.forecast import boundary_socket
 from plant_models.site.load import SiteErrors, load_site
 
 
@@ -65,23 +64,12 @@ def _show(asked: argparse.Namespace) -> int:
     from controller.cli.operate import ask_daemon
 
     status = ask_daemon(asked, {"do": "status"})
-    facts = None if status is None else _facts(asked)
+    facts = None if status is None else ask_daemon(asked, {"do": "facts"})
     if status is None or facts is None:
         return 1
     told = {"forecast": facts.get("forecast"), "sources": status["forecasts"]}
     print(json.dumps(told, indent=1) if asked.json else "\n".join(_in_words(told, ZoneInfo(load_site(asked.config).site.site.time_zone))))
     return 0
-
-
-def _facts(asked: argparse.Namespace) -> dict[str, Any] | None:
-    """Returns what the running daemon knows, its own time among it; None after saying why there is nothing."""
-    from controller.control import ControlError, ask
-
-    try:
-        return asyncio.run(ask(boundary_socket(load_site(asked.config).site), {"do": "facts"}))
-    except ControlError as error:
-        print(f"coldaisle {asked.command}: {error}", file=sys.stderr)
-        return None
 
 
 def _in_words(answer: dict[str, Any], zone: ZoneInfo) -> list[str]:
@@ -129,7 +117,7 @@ def _override(asked: argparse.Namespace) -> int:
     if problems:
         raise OutlookErrors("\n".join(problems))
     if until_s is None:
-        facts = _facts(asked)
+        facts = ask_daemon(asked, {"do": "facts"})
         if facts is None:
             return 1
         until_s = facts["now_s"] + 3600.0 * asked.hours

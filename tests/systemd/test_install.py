@@ -41,6 +41,8 @@ def test_installs_program_site_and_unit(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     root = tmp_path / "root"
     assert (root / "etc/systemd/system/coldaisle.service").read_text() == (ROOT / "systemd/coldaisle.service").read_text()
+    assert (root / "etc/systemd/system/coldaisle-boundary.service").read_text() == (ROOT / "systemd/coldaisle-boundary.service").read_text()
+    assert (root / "usr/lib/tmpfiles.d/coldaisle.conf").read_text() == (ROOT / "systemd/coldaisle.tmpfiles").read_text()
     assert (root / "etc/coldaisle/site").readlink() == Path("small")
     assert (root / "etc/coldaisle/site/site.toml").read_bytes() == (ROOT / "config/small/site.toml").read_bytes()
     assert (root / "opt/coldaisle/current/bin/coldaisle").is_file()
