@@ -65,13 +65,14 @@ def _parser() -> argparse.ArgumentParser:
         _add_site(command, required=False)
         _add_conditions(command, days=None)
         command.add_argument("--keep", type=Path, metavar="DIR", help="keep the daemon's journal and log here")
-        command.add_argument("--pack", type=Path, metavar="DIR", help="put the first cycles of each journal here, compressed, for a replay as a test")
+        _add_pack(command)
         command.add_argument("--json", nargs="?", const="-", metavar="FILE", help="print the result as JSON, or write it to FILE")
 
     demo = commands.add_parser("demo", help="a day with a daemon in charge, live, compared with its baselines, and a report page")
     _add_site(demo, required=False)
     _add_conditions(demo, days=1.0)
     demo.add_argument("--out", type=Path, default=Path("out/demo"), metavar="DIR", help="where everything is put (default out/demo)")
+    _add_pack(demo)
     demo.set_defaults(do=_demo)
     return parser
 
@@ -79,6 +80,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_site(parser: argparse.ArgumentParser, *, required: bool) -> None:
     default = None if required else CONFIG / "reference-a"
     parser.add_argument("--config", type=Path, required=required, default=default, metavar="DIR", help=f"directory of the site (default {default})")
+
+
+def _add_pack(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pack", type=Path, metavar="DIR", help="put the first cycles of each journal here, compressed, for a replay as a test")
 
 
 def _add_conditions(parser: argparse.ArgumentParser, days: float | None) -> None:
@@ -228,7 +233,7 @@ def _demo(given: argparse.Namespace) -> int:
     from hil.demo import Demo, play
 
     conditions = _conditions(given, 1.0)
-    return int(_checked(lambda: play(Demo(given.config, given.out, conditions))))
+    return int(_checked(lambda: play(Demo(given.config, given.out, conditions, given.pack))))
 
 
 if __name__ == "__main__":

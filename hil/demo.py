@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from hil.bench import Bench, Pace
 from hil.demo_view import Screen, Shown, comparison, screen_of
+from hil.fixtures import SUFFIX, pack
 from hil.intents import intervention_counts
 from hil.process import DaemonProcess, persistence, run_tool
 from hil.scores import Trace, mode_minutes
@@ -39,6 +40,8 @@ class Demo:
     config: Path
     out: Path
     conditions: Conditions = field(default_factory=Conditions)
+    packed: Path | None = None
+    """Where the first cycles of the daemon's journal are put too, for a replay as a test."""
 
     async def run(self) -> None:
         """Plays the demo to its end. Raises DemoError where a part of it fails, SiteErrors or SourceError for bad input."""
@@ -97,6 +100,8 @@ class Demo:
             screen.say(f"the daemon ended with {status}; see {daemon.log}")
         score = trace.scores.result()
         journal = self.out / "state" / "journal.sqlite"
+        if self.packed:
+            pack(journal, self.packed / f"demo{SUFFIX}")
         counts = {"mode_minutes": mode_minutes(trace.moments), "interventions": intervention_counts(journal), "writes": len(bench.watch.setpoints())}
         return {**score, **counts}, series.columns
 

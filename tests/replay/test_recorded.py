@@ -1,6 +1,7 @@
-"""Journals of the scenarios over the wire: every recorded cycle is decided again and comes out the same, to the bit.
+"""Journals of the demo and of the scenarios over the wire: every recorded cycle is decided again and comes out the same, to the bit.
 
-A change of what is decided makes them differ, and then they are recorded anew: ``coldaisle-hil campaign --pack tests/replay``.
+A change of what is decided makes them differ, and then they are recorded anew: ``coldaisle-hil campaign --pack tests/replay``
+and ``coldaisle-hil demo --pack tests/replay``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pytest
 from controller.replay import replay
 
 PACKED = sorted(Path(__file__).parent.glob("*.sqlite.xz"))
-SMALL_BYTES = 3_000_000
+SMALL_BYTES = 6_000_000
 
 
 def test_there_are_journals_and_they_are_small() -> None:
