@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from controller import version
+from controller import upkeep, version
 from controller.boundary.desk import Desk
 from controller.clock import Clock, PointClock, WallClock
 from controller.control import serve
@@ -241,6 +241,7 @@ class Daemon:
             "drill": {"going_on": self.drills.now is not None, "last": plain(self.drills.last)},
             "switchback": self.switchbacks.status(),
             "excitation": self.excitations.status(),
+            "model": upkeep.status(self.loaded.site.persistence.directory),
             "optimiser_ready": self.optimiser.ready,
             "forecasts": self.heard.told(self.engine.clock.now_s(), self.last.record.decision.measured.values if self.last else {}),
         }

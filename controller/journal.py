@@ -215,10 +215,10 @@ class JournalReader:
         """Returns the header of every run, by number."""
         return {run: from_text(RunHeader, text) for run, text in self._db.execute("SELECT run, header FROM run ORDER BY run")}
 
-    def entries(self, cycle: int | None = None) -> Iterator[Entry]:
-        """Yields every cycle in order, or the one asked for."""
+    def entries(self, cycle: int | None = None, since_s: float = 0.0) -> Iterator[Entry]:
+        """Yields every cycle in order, those from a plant time on [s], or the one asked for."""
         if cycle is None:
-            yield from _entries(self._db, "ORDER BY cycle")
+            yield from _entries(self._db, "WHERE taken_at_s >= ? ORDER BY cycle", (since_s,))
         else:
             yield from _entries(self._db, "WHERE cycle = ?", (cycle,))
 

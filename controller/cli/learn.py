@@ -21,7 +21,8 @@ def add_commands(commands: Any) -> None:
     """Adds identify and excite."""
     identify = commands.add_parser("identify", help="fit the reduced model to recorded readings and write a versioned model file")
     _config(identify)
-    identify.add_argument("--data", type=Path, required=True, action="append", metavar="FILE", help="a journal or a Parquet table; may be given several times")
+    identify.add_argument("--data", type=Path, action="append", metavar="FILE", help="a journal or a Parquet table; may be given several times")
+    identify.add_argument("--update", action="store_true", help="follow new days of the data by a bounded step; default data: the daemon's journal")
     identify.add_argument("--out", type=Path, metavar="FILE", help="where to write the model if it is accepted; default: the file that site.toml names")
     identify.add_argument("--json", nargs="?", const="-", metavar="FILE", help="print one JSON object last, or write it to FILE")
     identify.set_defaults(run=_identify, refuses=SiteErrors)
@@ -51,10 +52,19 @@ def _config(parser: argparse.ArgumentParser) -> None:
 
 def _identify(asked: argparse.Namespace) -> int:
     from controller.identify import IdentifyError, identify_site
+    from controller.rollout.versions import VersionError
+    from controller.update import update_site
 
+    loaded = load_site(asked.config)
+    if (not asked.update and not asked.data) or (asked.update and asked.out):
+        print("coldaisle identify: needs --data FILE, or --update without --out", file=sys.stderr)
+        return 2
     try:
-        found = identify_site(load_site(asked.config), asked.data, asked.out)
-    except IdentifyError as error:
+        if asked.update:
+            found = update_site(loaded, asked.data or [loaded.site.persistence.directory / "journal.sqlite"])
+        else:
+            found = identify_site(loaded, asked.data, asked.out)
+    except (IdentifyError, VersionError) as error:
         print(f"coldaisle identify: {error}", file=sys.stderr)
         return 2
     if asked.json is None:

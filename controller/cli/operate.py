@@ -186,6 +186,10 @@ def _status(asked: argparse.Namespace) -> int:
     print(f"answers for what is written: {answer['responsible']}")
     for plant, reserve in answer["reserves"].items():
         print(f"  reserve of {plant}: {reserve_in_words(reserve)}")
+    if answer["model"]["drifted"]:
+        print(f"  MODEL DRIFTED, identify it again: {', '.join(answer['model']['drifted'])}")
+    if answer["model"]["version"]:
+        print(f"  an updated model waits: coldaisle rollback model --to {answer['model']['version'][:12]} --reason WHY")
     for one in answer["maintenance"]:
         print(f"  maintenance of {one['equipment']} by {one['owner']}: {one['reason']}")
     for name, trusted in answer["groups"].items():
