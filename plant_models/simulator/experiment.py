@@ -24,6 +24,7 @@ from safety.limits import Limits
 
 Table = dict[str, NDArray[np.float64]]
 Row = dict[str, float]
+Instead = Callable[[Row, Mapping[str, float], float], Mapping[str, float]]
 STRETCHES: Final = ((1, 10, 0.55), (4, 5, 0.70), (5, 20, 0.60), (7, 8, 0.75), (8, 20, 0.85), (10, 3, 0.65), (11, 15, 0.50))
 """Month, day and mean utilisation of the stretches that stand in for commissioning: all seasons, half to nearly full load."""
 _WARM_UP_S = 6 * 3600.0
@@ -53,15 +54,19 @@ def excite(site: Site, plant: SimulatedSite, excitation: Excitation, days: float
     return record(site, plant, excitation.limits, stepped, days)
 
 
-def operate(site: Site, plant: SimulatedSite, limits: Limits, days: float) -> Table:
-    """Returns what the BAS of a simulated site showed during ``days`` of ordinary operation under Guideline 36 resets, as ``record`` says."""
+def operate(site: Site, plant: SimulatedSite, limits: Limits, days: float, instead: Instead = lambda _row, asked, _at_s: asked) -> Table:
+    """Returns what the BAS of a simulated site showed during ``days`` of ordinary operation under Guideline 36 resets, as ``record`` says.
+
+    ``instead`` may ask for something else than the resets do, by row and plant time [s].
+    """
     memory = ResetMemory()
 
     def resets(row: Row, at_s: float) -> Mapping[str, float]:
         nonlocal memory
         read = {s: v for s in plant.signals if (v := plant.read(s)) is not None}
         asked, memory = reset(site, memory, read, at_s)
-        return {s: towards(row[s], v, limits.setpoints[s], site.timing.cycle_s) for s, v in asked.items() if s in limits.setpoints}
+        usual = {s: towards(row[s], v, limits.setpoints[s], site.timing.cycle_s) for s, v in asked.items() if s in limits.setpoints}
+        return instead(row, usual, at_s)
 
     return record(site, plant, limits, resets, days)
 
