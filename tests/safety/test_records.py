@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 import safety
-from safety.records import Intervention, Situation, Verdict
+from safety.records import DayPlan, Intervention, Proposal, Situation, Source, Verdict
 
 MODULES = [importlib.import_module(f"safety.{module.name}") for module in pkgutil.iter_modules(safety.__path__)]
 VALUES = sorted(
@@ -33,3 +33,12 @@ def test_what_the_journal_keeps_survives_json(calm):
     verdict = Verdict({"plant.chws_setpoint_c": 12.0}, (Intervention("rate", "plant.chws_setpoint_c", 13.0, 12.0), Intervention("whitelist", "x", 1.0, None)))
     adapter = TypeAdapter(Verdict)
     assert adapter.validate_json(adapter.dump_json(verdict)) == verdict
+
+
+def test_a_day_plan_tells_what_is_to_run_at_an_instant():
+    stage = "plant.running_setpoint_count"
+    day = DayPlan(1000.0, 900.0, {stage: (3, 4)}, cost_kwh=10.0, gap_kwh=1.0)
+    told = [day.count_at(stage, at_s) for at_s in (999.9, 1000.0, 1899.9, 1900.0, 2799.9, 2800.0)]
+    assert told == [None, 3, 3, 4, 4, None]
+    assert day.count_at("other.running_setpoint_count", 1000.0) is None
+    assert (day.says, Proposal(Source.PLAN, 0.0, True, {}).day) == ("", None)
