@@ -204,7 +204,7 @@ def _status(asked: argparse.Namespace) -> int:
     zone = ZoneInfo(load_site(asked.config).site.site.time_zone)
     for source in answer["forecasts"]:
         print(source_in_words(source, zone))
-    for finding in answer["findings"]:
+    for finding in (f for f in answer["findings"] if f["sort"] != "override"):
         print(f"  {finding['sort'].replace('_', ' ')}: {finding['says']}")
     for setpoint, value in answer["in_force"].items():
         asked_for = answer["requested"].get(setpoint)

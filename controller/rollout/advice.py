@@ -62,11 +62,11 @@ class Advisor:
     async def after_cycle(self, done: Done) -> None:
         """Ends what has expired, and proposes anew where nothing stands open."""
         record, at_s = done.record, done.record.decision.measured.taken_at_s
-        over = [one for one in self.kept if at_s >= one.until_s]
-        for one in over:
-            self.kept.remove(one)
-            await self.note(Event(at_s, "advice_over", "daemon", "its time is over: the BAS goes on by itself", str(one.number), json.dumps(dict(one.values))))
         advised = self.advised()
+        for one in [one for one in self.kept if at_s >= one.until_s or not one.values.keys() & advised]:
+            self.kept.remove(one)
+            why = "its time is over: the BAS goes on by itself" if at_s >= one.until_s else "the stage has moved on"
+            await self.note(Event(at_s, "advice_over", "daemon", why, str(one.number), json.dumps(dict(one.values))))
         if self.open is not None and (at_s >= self.open.expires_s or not self.open.setpoints.keys() <= advised):
             await self._decided("expired", "daemon", "nobody decided in time", at_s)
         if self.open is None:

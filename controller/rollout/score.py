@@ -53,7 +53,7 @@ class Sums:
 
     def __add__(self, other: Sums) -> Sums:
         """Returns both together, in the order of time."""
-        if not self.cycles:
+        if not self.hours:
             return other
         hours = {name: self.hours.get(name, 0.0) + other.hours.get(name, 0.0) for name in self.hours.keys() | other.hours.keys()}
         added = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self) if f.name not in ("begin_s", "end_s", "hours")}

@@ -35,6 +35,8 @@ def test_sums_add_up_by_stage_and_time() -> None:
     assert both.days_from(Stage.SHADOW) == pytest.approx(2.0 / 24.0)
     assert both.days_from(Stage.ADVISORY) == pytest.approx(1.0 / 24.0)
     assert Sums() + first == first
+    watched = Sums(0.0, 3600.0, {"MONITOR": 1.0})
+    assert (watched + watched + first).counted()[Measure.MONITOR_DAYS] == pytest.approx(3.0 / 24.0), "a cycle in monitor plans nothing and counts all the same"
 
 
 def test_what_is_not_known_is_not_counted() -> None:
