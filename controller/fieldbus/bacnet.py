@@ -48,6 +48,7 @@ _OBJECT_BYTES: Final = 9
 _BYTES: Final = {PRESENT_VALUE: 14, STATUS_FLAGS: 8, RELIABILITY: 7, RELINQUISH_DEFAULT: 14, PRIORITY_ARRAY: 5 + 16 * 6}
 """What an answer needs for an object and for each property, at most."""
 _READ_ATTEMPTS: Final = 2  # a lost datagram costs half of a time-out, not a reading
+_POINTS_A_TURN: Final = 200  # some requests: the fast guard waits for no more of a scan
 _RELEASE_ROUNDS: Final = 4
 _SETTLE_S: Final = 0.1
 _GOODBYE_S: Final = 0.3
@@ -105,19 +106,33 @@ class BacnetBus:
                 await self._link.close()
 
     async def read(self, points: Sequence[Point]) -> Mapping[str, Raw]:
-        """Reads all the given points, by signal, in as few requests as the device allows."""
-        async with self._turn:
-            if (trouble := await self._met()) is not None:
-                return {p.signal: Raw(None, Status.MISSING, trouble.detail) for p in points}
-            places = {p.signal: parse_bacnet_address(p.address) for p in points}
-            reported = await self._subscribed([places[p.signal] for p in points if not p.writable])
-            seen: Seen = {}
-            polled = [_wanted(places[p.signal], p) for p in points if _key(places[p.signal]) not in reported]
-            trouble = await self._poll([*polled, *self._sample(places.values(), reported)], seen)
-            if trouble is None:
-                await self._poll([(place, (RELIABILITY,)) for place in places.values() if faulty(seen.get(_key(place), {}))], seen)
-                seen = {**reported, **seen}
-            return {p.signal: self._raw(p, seen.get(_key(places[p.signal])), trouble) for p in points}
+        """Reads all the given points, by signal, in as few requests as the device allows; in a long read, others have their turn meanwhile."""
+        answers: dict[str, Raw] = {}
+        trouble: Trouble | None = None
+        for start in range(0, len(points), _POINTS_A_TURN):
+            part = points[start : start + _POINTS_A_TURN]
+            if trouble is not None:
+                answers |= {p.signal: Raw(None, Status.MISSING, trouble.detail) for p in part}
+                continue
+            async with self._turn:
+                trouble = await self._read(part, answers)
+        return answers
+
+    async def _read(self, points: Sequence[Point], answers: dict[str, Raw]) -> Trouble | None:
+        """Reads some points into ``answers``; returns the silence that ended it."""
+        if (trouble := await self._met()) is not None:
+            answers |= {p.signal: Raw(None, Status.MISSING, trouble.detail) for p in points}
+            return trouble
+        places = {p.signal: parse_bacnet_address(p.address) for p in points}
+        reported = await self._subscribed([places[p.signal] for p in points if not p.writable])
+        seen: Seen = {}
+        polled = [_wanted(places[p.signal], p) for p in points if _key(places[p.signal]) not in reported]
+        trouble = await self._poll([*polled, *self._sample(places.values(), reported)], seen)
+        if trouble is None:
+            await self._poll([(place, (RELIABILITY,)) for place in places.values() if faulty(seen.get(_key(place), {}))], seen)
+            seen = {**reported, **seen}
+        answers |= {p.signal: self._raw(p, seen.get(_key(places[p.signal])), trouble) for p in points}
+        return trouble
 
     async def write(self, values: Sequence[tuple[Point, float]]) -> Mapping[str, Outcome]:
         """Commands each object at its point's priority, once and in the given order, so that a refused value takes no other with it.

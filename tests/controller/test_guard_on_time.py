@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import pytest
 
 from controller.fieldbus import Raw
+from controller.fieldbus.bacnet import BacnetBus
 from controller.fieldbus.memory import MemoryBus
 from controller.fieldbus.modbus import ModbusBus
 from controller.optimise.request import PlanRequest
 from plant_models.site.points import Point
 from plant_models.site.topology import Device
 from safety.modes import Mode, Stage
-from safety.records import Proposal, Source
+from safety.records import Proposal, Source, Status
 from safety.signals import Authority
 from tests.controller.conftest import Rig
 from tests.controller.fieldbus.modbus_peers import point
@@ -120,6 +121,27 @@ async def test_on_a_line_with_one_connection_the_guard_waits_for_one_request_of_
     for _ in range(100):
         answers.release()
     assert len(await scan) == 3000
+
+
+async def test_on_a_bacnet_device_the_guard_waits_for_one_part_of_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = BacnetBus(Device(protocol="bacnet", instance=1))
+    answers, order = asyncio.Semaphore(0), list[str]()
+
+    async def answered(points: Sequence[Point], found: dict[str, Raw]) -> None:
+        await answers.acquire()
+        order.append(points[0].signal)
+        found |= {p.signal: Raw(1.0, Status.GOOD) for p in points}
+
+    monkeypatch.setattr(bus, "_read", answered)  # a device that answers one part whenever the test says so
+    scan = asyncio.create_task(bus.read([point(f"x-{n}.chws_temp_c", "analog-input:1") for n in range(1001)]))
+    await settled()
+    guard = asyncio.create_task(bus.read([point("bas.heartbeat", "analog-value:1")]))
+    for _ in range(7):
+        answers.release()
+        await settled()
+    assert order == ["x-0.chws_temp_c", "bas.heartbeat", *(f"x-{n}.chws_temp_c" for n in (200, 400, 600, 800, 1000))]
+    assert len(await scan) == 1001
+    assert len(await guard) == 1
 
 
 async def settled() -> None:
