@@ -19,11 +19,11 @@ USUAL_RANGES: Mapping[str, tuple[float, float]] = {
     "crah_supply_setpoint_c": (18.0, 23.5),
     "crah_fan_setpoint_pct": (58.0, 95.0),
     "tcs_setpoint_c": (29.0, 44.0),
-    "fws_setpoint_c": (22.0, 39.0),
+    "fws_setpoint_c": (24.0, 38.0),
 }
 """Where steps go by default: where a good controller works, engineering values; the limits for what is not here."""
 LEAST_GAP_K = 3.0  # engineering value: technology water over facility water, below which valves are open wide and show nothing
-_CAREFUL_PER_MIN: Mapping[str, float] = {"crah_supply_setpoint_c": 0.1, "crah_fan_setpoint_pct": 1.0}
+_CAREFUL_PER_MIN: Mapping[str, float] = {"crah_supply_setpoint_c": 0.1, "crah_fan_setpoint_pct": 1.0, "tcs_setpoint_c": 0.4, "fws_setpoint_c": 0.4}
 """Towards less cooling a hall goes no faster: its heat shows late, and a retreat followed by a fast return would go on for ever."""
 
 

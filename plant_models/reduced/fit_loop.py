@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from plant_models.reduced.fit_machines import power_kw
-from plant_models.reduced.liquid import air_c, cooler_kw_per_k
+from plant_models.reduced.liquid import air_c, cooler_fan_share, cooler_kw_per_k
 from plant_models.reduced.liquid_parameters import LoopParameters
 from plant_models.reduced.liquid_side import LOOP_STATE, loop_machines
 from plant_models.reduced.plant import WATER_KJ_PER_KGK
@@ -19,7 +19,8 @@ from plant_models.site.liquid import FacilityLoop
 
 _ROWS_LEAST: Final = 30
 _NOTABLE: Final = 0.02
-_NOTABLE_DUTY: Final = 0.05
+_NOTABLE_SPEED: Final = 0.03
+_FASTEST: Final = 1.3  # beyond full speed the form says little
 _LEAST_OVER_K: Final = 2.0  # of entering water over air: less says more of the sensors
 _ABOVE_MIN: Final = 0.03  # of fan speed over its least, where the fans say something
 
@@ -85,24 +86,26 @@ def _fit_coolers(data: Data, loop: FacilityLoop, p: LoopParameters) -> LoopParam
     rows &= (back_c - drybulb > _LEAST_OVER_K) & (heat > 50.0)
     if rows.sum() < _ROWS_LEAST:
         return p
-    names = ("cooler_air_k_per_kw", "cooler_air_exponent", "cooler_water_k_per_kw", "cooler_water_exponent", "pads_cool_share")
+    names = ("cooler_air_k_per_kw", "cooler_air_exponent", "cooler_water_k_per_kw", "cooler_water_exponent", "pads_cool_share", "air_over_k")
 
     def fitted(a: Array) -> LoopParameters:
-        air, of_air, of, of_water, pads = (float(v) for v in a)
-        values = (float(np.exp(air)), of_air, float(np.exp(of)), of_water, pads)
+        air, of_air, of, of_water, pads, over_k = (float(v) for v in a)
+        values = (float(np.exp(air)), of_air, float(np.exp(of)), of_water, pads, over_k)
         return replace(p, **dict(zip(names, values, strict=True)))
 
     def residual(a: Array) -> Array:
         q = fitted(a)
         over = back_c[rows] - air_c(q, drybulb[rows], wetbulb[rows], c.wet_share[rows])
         duty = heat[rows] / c.running[rows] / np.maximum(over, 0.5)
-        return np.asarray((cooler_kw_per_k(q, f[rows], water[rows]) / duty - 1.0) / _NOTABLE_DUTY, dtype=float)
+        speed = np.minimum(cooler_fan_share(q, duty, water[rows]), _FASTEST)  # fans cost the cube of their speed, so this is what must be right
+        return np.asarray((speed - f[rows]) / _NOTABLE_SPEED, dtype=float)
 
-    usual = [float(np.log(p.cooler_air_k_per_kw)), p.cooler_air_exponent, float(np.log(p.cooler_water_k_per_kw)), p.cooler_water_exponent, p.pads_cool_share]
+    usual = [float(np.log(p.cooler_air_k_per_kw)), p.cooler_air_exponent, float(np.log(p.cooler_water_k_per_kw)), p.cooler_water_exponent]
+    usual += [p.pads_cool_share, p.air_over_k]
     pads = bool(np.any(c.wet_share[rows] > 0.0)) and p.pads_cool_share > 0.0
-    spread = [0.4, 0.1, 0.4, 0.1, 0.1 if pads else 1e-6]
-    lower = [usual[0] - 2.0, 0.4, usual[2] - 2.0, 0.2, 0.0]
-    return fitted(np.array(fit_curve(residual, usual, spread, lower, [usual[0] + 2.0, 1.3, usual[2] + 2.0, 1.3, 1.0])))
+    spread = [0.4, 0.1, 0.4, 0.1, 0.1 if pads else 1e-6, 0.5]
+    lower = [usual[0] - 2.0, 0.4, usual[2] - 2.0, 0.2, 0.0, 0.0]
+    return fitted(np.array(fit_curve(residual, usual, spread, lower, [usual[0] + 2.0, 1.3, usual[2] + 2.0, 1.3, 1.0, 4.0])))
 
 
 def _fit_trims(data: Data, loop: FacilityLoop, p: LoopParameters) -> LoopParameters:

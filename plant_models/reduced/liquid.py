@@ -169,7 +169,7 @@ def coolers_wanted(p: LoopParameters, duty_kw_per_k: Value, water_share: Value) 
 
 def air_c(p: LoopParameters, drybulb_c: Value, wetbulb_c: Value, wet_share: Value) -> Value:
     """Returns the air [degC] that enters the coolers behind their pads."""
-    return drybulb_c - wet_share * p.pads_cool_share * positive(drybulb_c - wetbulb_c, _WIDTH_K)
+    return drybulb_c + p.air_over_k - wet_share * p.pads_cool_share * positive(drybulb_c - wetbulb_c, _WIDTH_K)
 
 
 def loop_response(p: LoopParameters, coolers: int, trimmed: bool, u: LoopInputs) -> LoopResponse:
@@ -185,8 +185,7 @@ def loop_response(p: LoopParameters, coolers: int, trimmed: bool, u: LoopInputs)
     target_c = larger(held_c, full_c - (p.trim_capacity_kw / water_kw_per_k if trimmed else 0.0), _WIDTH_K)
     duty = heat_kw / positive(target_c + range_k - air, 1.0)
     running = smaller(larger(known, coolers_wanted(p, duty, flow / p.cooler_flow_kgs), 0.1), most, 0.1)
-    asked = cooler_fan_share(p, duty / running, flow / running / p.cooler_flow_kgs)
-    fan = smaller(asked, 1.0, _FAN_WIDTH)
+    fan = smaller(cooler_fan_share(p, duty / running, flow / running / p.cooler_flow_kgs), 1.0, _FAN_WIDTH)
     trims_kw = p.trim_kw_per_kw * positive(full_c - target_c, _WIDTH_K) * water_kw_per_k if trimmed else 0.0 * flow
     return LoopResponse(
         rate=(target_c - u.fws_c) / p.fws_tau_s,

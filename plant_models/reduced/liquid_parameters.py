@@ -75,6 +75,8 @@ class LoopParameters:
     """The same of its water, at design flow."""
     cooler_water_exponent: _Positive
     """How its inverse grows with water."""
+    air_over_k: Annotated[float, Field(ge=0, le=5)]
+    """What wind brings back of the coolers' own warm air, over the outside air's sensor."""
     fan_kw: _NonNegative
     """Of one cooler at full speed."""
     cooler_up_share: Annotated[float, Field(gt=0, le=1)]

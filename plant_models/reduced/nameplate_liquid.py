@@ -67,6 +67,7 @@ def loop_of_name_plate(site: Site, loop: FacilityLoop) -> LoopParameters:
         cooler_air_exponent=0.9,
         cooler_water_k_per_kw=(1.0 - _AIR_SHARE) * k_per_kw,
         cooler_water_exponent=0.9,
+        air_over_k=0.5,  # hot air that wind brings back, 0-3 K
         fan_kw=math.fsum(c.fan_power_kw for c in coolers) / len(coolers),
         cooler_up_share=0.5,
         pads_cool_share=0.8 if any(c.pads for c in coolers) else 0.0,

@@ -49,8 +49,12 @@ class Bench:
         for hall in self.site.hall:
             air = {"crah_supply_temp_c": 20.0, "rack_inlet_max_c": 23.0, "crah_return_temp_c": 29.0, "room_dewpoint_c": 9.0}
             values |= {f"{hall.name}.{q}": v for q, v in air.items()} | {f"{hall.name}.it_load_kw": 0.6 * hall.it_capacity_kw}
+            values |= {f"{hall.name}.tcs_supply_temp_c": 40.0, f"{hall.name}.tcs_dp_kpa": hall.liquid.dp_kpa} if hall.liquid else {}
+        for loop in self.site.facility_loop:
+            values |= {f"{loop.name}.fws_supply_temp_c": 35.0, "weather.oa_drybulb_c": 26.0}
         for i, chiller in enumerate(self.site.chiller):
             values[f"{chiller.name}.machine_state"] = 2.0 if i < max(1, len(self.site.chiller) - 2) else 0.0
+        values |= {f"{c.name}.machine_state": 2.0 for c in self.site.dry_cooler}
         return values | {f"{t.name}.machine_state": 2.0 for t in self.site.tower} | dict(changed or {})
 
     def request(

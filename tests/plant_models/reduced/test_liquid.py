@@ -51,6 +51,7 @@ LOOP = LoopParameters(
     cooler_air_exponent=0.9,
     cooler_water_k_per_kw=0.0019,
     cooler_water_exponent=0.9,
+    air_over_k=0.8,
     fan_kw=117.0,
     cooler_up_share=0.5,
     pads_cool_share=0.8,
