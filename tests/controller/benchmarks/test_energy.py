@@ -118,7 +118,8 @@ def test_an_unknown_policy_or_site_is_refused(asked: list[str], says: str, capsy
     assert says in capsys.readouterr().err
 
 
-def test_a_site_without_a_model_cannot_be_planned_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_site_without_a_model_cannot_be_planned_for(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(energy, "CONFIGS", tmp_path)
     assert energy.main(["--site", "reference-b", "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "energy.json")]) == 2
     assert "no identified model: reference-b" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
