@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,9 @@ def test_an_unknown_policy_or_site_is_refused(asked: list[str], says: str, capsy
 
 
 def test_a_site_without_a_model_cannot_be_planned_for(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(energy, "CONFIGS", tmp_path)
+    sites = tmp_path / "config"
+    shutil.copytree(energy.CONFIGS / "reference-b", sites / "reference-b", ignore=shutil.ignore_patterns("model.json"))
+    monkeypatch.setattr(energy, "CONFIGS", sites)
     assert energy.main(["--site", "reference-b", "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "energy.json")]) == 2
     assert "no identified model: reference-b" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [sites]
