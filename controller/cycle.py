@@ -15,12 +15,13 @@ from controller.lend import Lending, Written, lend, still_asked
 from controller.lifetime import counted
 from controller.optimise.worker import PlanRequest
 from controller.record import CycleMemory, CycleRecord, Decision, Given, Orders
+from controller.residual.correct import narrowed_alone
 from controller.reuse import go_on
 from controller.rollout.excitation import proposed
 from controller.stages import Stages
 from controller.watch import Seen, watch
 from plant_models.site.ladder import ladder_of
-from safety.authority import plan_confidence, residual_authority
+from safety.authority import Doubt, plan_confidence, residual_authority
 from safety.balance import contradicted, weigh
 from safety.grants import Grants, footing_after
 from safety.ladder import descend
@@ -128,7 +129,8 @@ class Cycle:
         usable = go_on(plan, memory.plan, at_s, s.loaded.site.optimiser.step_s)
         misses = missed(s.loaded, limits, memory.misses, memory.plan, memory.requested, measured)
         doubts = doubts_of(s.loaded, s.parameters, forecast, estimate, measured, held.in_force, misses)
-        share = residual_authority(s.residual.policy is not None, memory.authority_share, doubts, elapsed_s)
+        own_doubts = doubts | s.residual.doubts(usable, estimate) | ({Doubt.ENVELOPE_INTERVENED} if memory.narrowed else frozenset())
+        share = residual_authority(s.residual.policy is not None, memory.authority_share, own_doubts, elapsed_s)
         corrected = s.residual.correct(usable, estimate, share)
         reset, reset_memory = s.reset(memory.reset, measured, held.in_force)
         refusals = refusals_of(memory, last_receipt)
@@ -136,13 +138,15 @@ class Cycle:
         seen = Seen(snapshot, measured, memory.requested, memory.at_s, last_receipt, holds, memory.mode.latched)
         watched = watch(s.loaded, limits, memory.watch, seen)
         disagree = contradicted(balance)
-        now = Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held, watched, maintenance, doubts, disagree)
+        distrusted = s.residual.policy is not None and share <= 0.0
+        now = Circumstances(memory, measured, estimate, forecast, usable, orders, refusals, held, watched, maintenance, doubts, disagree, distrusted)
         conditions, settling = observe(s.loaded, limits, now)
         mode = next_mode(engage(memory.mode, at_s) if orders.engage else memory.mode, conditions, at_s, s.mode_rules)
         usual = choose(mode.mode, corrected, usable, rolled_back(orders, at_s) or reset)
         proposal = proposed(orders, mode.mode, stage, conditions, at_s) or usual
         planned = proposal.source in (Source.PLAN, Source.CORRECTED)
         written = lend(lending, mode.mode, proposal, plan_confidence(doubts) if planned else 1.0)
+        narrowed = share > 0.0 and proposal.source is Source.CORRECTED and narrowed_alone(corrected, usable, lending.planned, limits)
         command = Command({point(setpoint, Role.REQUEST): value for setpoint, value in written.writes.items()}, hand_back=written.hand_back)
         after = CycleMemory(
             at_s=at_s,
@@ -167,6 +171,7 @@ class Cycle:
             balance=balance,
             misses=misses,
             footing=footing,
+            narrowed=narrowed,
         )
         given = Given(stage, memory, limits, orders, last_receipt, snapshot, plan, outlook, grants)
         decision = Decision(
@@ -184,7 +189,7 @@ class Cycle:
             says=say(mode, proposal, written),
             clamps=written.clamps,
             reserves=reserves(limits, measured.values),
-            doubts=doubts,
+            doubts=own_doubts,
             accepted=written.accepted,
         )
         record = CycleRecord(given, decision)

@@ -28,6 +28,7 @@ from controller.operators import Operators
 from controller.optimise.worker import OptimiserWorker
 from controller.plant import HEARTBEAT_SIGNAL, HEARTBEAT_WRAPS, Plant, connect_buses
 from controller.record import CycleMemory, RunHeader
+from controller.residual.active import digest_in_use, registry_of, with_policy
 from controller.rollout.advice import Advisor
 from controller.rollout.drills import Drills, failed
 from controller.rollout.excitations import Excitations
@@ -242,6 +243,7 @@ class Daemon:
             "switchback": self.switchbacks.status(),
             "excitation": self.excitations.status(),
             "model": upkeep.status(self.loaded.site.persistence.directory),
+            "residual": {"policy": digest_in_use(self.engine.cycle.stages), "authority_share": memory.authority_share},
             "optimiser_ready": self.optimiser.ready,
             "forecasts": self.heard.told(self.engine.clock.now_s(), self.last.record.decision.measured.values if self.last else {}),
         }
@@ -264,7 +266,8 @@ async def start(loaded: LoadedSite, asked: Stage | None, begin: Start, versions:
     Raises StageError, JournalError or the site's own errors; nothing is half started then.
     """
     limits = limits_of(loaded.site, loaded.points)
-    stages = stages_of(loaded)
+    registry = registry_of(versions, loaded)
+    stages = with_policy(stages_of(loaded), registry)
     journal = Journal(loaded.site.persistence.directory / "journal.sqlite", versions.seal)
     last, staged = await journal.last(), await journal.last_event("stage")
     good = await known_good(journal)
@@ -292,7 +295,7 @@ async def start(loaded: LoadedSite, asked: Stage | None, begin: Start, versions:
     engine.set_stage(stage)
     engine.guard.count = 1 + secrets.randbelow(HEARTBEAT_WRAPS - 1)  # so that two daemons with one configuration do not beat alike
     engine.listen_s = loaded.site.lease.bas_timeout_s if HEARTBEAT_SIGNAL in engine.guard.signals else 0.0
-    rollbacks = Rollbacks(engine, journal.note, versions, begin.own, begin.use, good, lambda: None)
+    rollbacks = Rollbacks(engine, journal.note, versions, begin.own, begin.use, good, lambda: None, registry)
     await resume(rollbacks, journal)
     kept = lowered_to(before, stage, clock.now_s())
     trusts = kept if kept.stage is stage and (asked is None or not loaded.site.rollout.simulated) else uniform(loaded, stage, clock.now_s())

@@ -46,6 +46,7 @@ class Circumstances:
     maintenance: tuple[Maintenance, ...] = ()
     doubts: frozenset[Doubt] = frozenset()
     contradicted: bool = False
+    residual_distrusted: bool = False
 
 
 def refusals_of(memory: CycleMemory, receipt: Receipt | None) -> int:
@@ -85,6 +86,8 @@ def observe(loaded: LoadedSite, limits: Limits, now: Circumstances) -> tuple[fro
         found.add(Condition.READINGS_DISAGREE)
     if plan_confidence(now.doubts) <= 0.0:
         found.add(Condition.PLAN_DISTRUSTED)
+    if now.residual_distrusted:
+        found.add(Condition.RESIDUAL_DISTRUSTED)
     operation, unknown = _of_operation(loaded, now)
     found |= _of_time(loaded, now) | _of_writes(loaded, now) | operation
     return settle(now.memory.settling, found, unknown, now.measured.taken_at_s)

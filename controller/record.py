@@ -58,6 +58,8 @@ class CycleMemory:
     balance: BalanceMemory = field(default_factory=dict)
     misses: Misses = field(default_factory=dict)
     footing: Footing = field(default_factory=Footing)
+    narrowed: bool = False
+    """Whether the envelope changed in this cycle what only the learned correction had asked."""
 
 
 @dataclass(frozen=True)

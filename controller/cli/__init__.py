@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from controller.cli import experiments, learn, operate, outlook, prove, rollout, study, survey
+from controller.cli import experiments, learn, operate, outlook, policies, prove, rollout, study, survey
 from controller.version import VERSION
 
 
@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     prove.add_commands(commands)
     experiments.add_commands(commands)
     outlook.add_commands(commands)
+    policies.add_commands(commands)
     study.add_commands(commands)
     learn.add_commands(commands)
     survey.add_commands(commands)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import structlog
@@ -12,6 +12,8 @@ import structlog
 from controller.cycle import Done
 from controller.engine import Engine
 from controller.journal import Event, Journal
+from controller.residual.active import digest_in_use, with_policy
+from controller.residual.registry import Registry
 from controller.rollout.trust import Trust
 from controller.rollout.versions import KINDS, Choice, Versions
 from safety.modes import Condition, Stage
@@ -39,6 +41,7 @@ class Rollbacks:
     use: Mapping[str, str]
     good: dict[str, list[str]]
     again: Callable[[], None]
+    registry: Registry | None = None
     trust: Trust = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +67,8 @@ class Rollbacks:
     async def order(self, parts: Sequence[Part], to: str, who: str, reason: str) -> str:
         """Rolls back and returns in one sentence what was done. Raises RollbackError where nothing can be, VersionError for an unfit version."""
         found, missing = self._targets(parts, to)
-        if not found and Part.SETPOINTS not in parts:
+        policy = self._policy_back(who, reason) if Part.POLICY in parts else ""
+        if not found and not policy and Part.SETPOINTS not in parts:
             raise RollbackError("; ".join(missing))
         value: dict[str, Any] = {"parts": list(parts), "from": {k: self.use.get(k) for k in found}, "to": found}
         if found:
@@ -77,7 +81,7 @@ class Rollbacks:
         self.trust.begin_anew()
         if found:
             self.again()
-        return "; ".join([*self._said(parts, found), *missing])
+        return "; ".join([*self._said(parts, found), *filter(None, [policy]), *missing])
 
     def stand(self, setpoints: Mapping[str, float]) -> None:
         """Puts the last known good setpoints in charge until a person engages; where none are known, Guideline 36 resets."""
@@ -89,10 +93,20 @@ class Rollbacks:
         self.engine.standing.discard(Condition.ROLLED_BACK)
         self.engine.fallback = {}
 
+    def _policy_back(self, who: str, reason: str) -> str:
+        """Puts the policy that was active before in charge from the next cycle on, none where there was none; says so, "" where none is in use."""
+        stages = self.engine.cycle.stages
+        present = digest_in_use(stages)
+        if self.registry is None or present is None:
+            return ""
+        back = self.registry.back(self.engine.clock.now_s(), who, reason)
+        self.engine.cycle = replace(self.engine.cycle, stages=with_policy(stages, self.registry))
+        return f"policy {present[:12]} is out of use from the next cycle on; " + (f"{back.digest[:12]} is active again" if back else "no policy is in use")
+
     def _targets(self, parts: Sequence[Part], to: str) -> tuple[dict[str, str], list[str]]:
         """Returns the digests to go to by kind, and for what nothing can be gone back to in words."""
         found: dict[str, str] = {}
-        missing = ["no policy is installed"] if Part.POLICY in parts else []
+        missing = ["no policy is installed"] if Part.POLICY in parts and digest_in_use(self.engine.cycle.stages) is None else []
         for kind in (k for k in KINDS if Part(k) in parts):
             earlier = [d for d in self.good[kind] if d != self.use.get(kind)]
             if to != LAST_GOOD:

@@ -113,6 +113,15 @@ class Versions:
             self.folder(kind, digest)
         self._sign(self._directory / CHOICE, asdict(choice))
 
+    def write_signed(self, name: str, content: Mapping[str, Any]) -> None:
+        """Writes a signed file of the directory, whole or not at all."""
+        self._sign(self._directory / name, content)
+
+    def read_signed(self, name: str) -> dict[str, Any] | None:
+        """Returns what a signed file of the directory says, None where it does not exist. Raises VersionError where our key did not sign it."""
+        path = self._directory / name
+        return self._signed(path) if path.exists() else None
+
     def _sign(self, path: Path, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, sort_keys=True)
         signed = {"content": text, "signature": self.seal(text)}

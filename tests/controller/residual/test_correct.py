@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.residual.correct import Residual
+from safety.authority import Doubt
 from safety.records import Estimate, Proposal, Source
 
 SP = "plant.chws_setpoint_c"
@@ -19,6 +20,9 @@ class Wishing:
 
     def wish(self, plan: Proposal, estimate: Estimate) -> Mapping[str, float]:
         return {SP: self.value, "plant.unknown_pct": self.value}
+
+    def doubts(self, plan: Proposal, estimate: Estimate) -> frozenset[Doubt]:
+        return frozenset()
 
 
 def test_without_a_policy_the_plan_goes_through_unchanged() -> None:
