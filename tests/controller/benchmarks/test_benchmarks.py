@@ -10,6 +10,7 @@ import pytest
 
 from controller.benchmarks import __main__ as command
 from controller.benchmarks import fieldbus, peers
+from controller.benchmarks.identify import main as drawn_sites
 from controller.fieldbus import Raw
 from controller.fieldbus.modbus import ModbusBus
 from plant_models.site.topology import Device
@@ -62,3 +63,9 @@ def test_a_source_that_does_not_compile_is_a_reason_too(tmp_path: Path, monkeypa
     monkeypatch.setattr(peers, "SOURCES", tmp_path)
     with pytest.raises(peers.ToolError, match="modbus_server"), peers.compiled():
         pass
+
+
+def test_drawn_sites_need_seeds_and_days_in_range(capsys: pytest.CaptureFixture[str]) -> None:
+    assert drawn_sites(["--seeds", "3-1"]) == 2
+    assert drawn_sites(["--days", "1"]) == 2
+    assert "days 4 .. 60" in capsys.readouterr().err
