@@ -58,7 +58,7 @@ Grants = Mapping[str, Grant]
 def spanned(setpoint: str, step: int) -> Grant:
     """Returns the grant of a setpoint in canary at a step, the first step for any that is not known; a quantity without a span is not to be moved."""
     spans = SPANS.get(setpoint.partition(".")[2], (0.0,) * STEPS)
-    return Grant(span=spans[step] if 0 <= step < STEPS else spans[0])
+    return Grant(span=dict(enumerate(spans)).get(step, spans[0]))
 
 
 def footing_after(before: Footing, in_force: Mapping[str, float], requested: Mapping[str, float], at_s: float) -> Footing:
