@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from plant_models.reduced.liquid_side import LOOP_STATE, TCS_STATE, liquid_halls
 from plant_models.reduced.model import Response, drift_of, free_offset_of, layout_of, respond, share_of
 from plant_models.reduced.observe import biases_k, disturbances_known, powers_measured, setpoints_known, signals_used
@@ -29,6 +31,7 @@ _SHARE_MOST = 0.3
 _POWER_LEAST_KW = 2.0
 _LEARN_MODE_K_PER_S = 5.0 / 3600.0  # slower than chilled water may be raised, so that the plan gets ahead of the belief
 _MODE_MOST_K = 12.0
+_FARTHEST_C = 200.0  # engineering value: no water or air of a site; readings far from one another can drive the model there
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Estimator:
         """Returns the memory of an estimator that has seen nothing."""
         return EstimatorMemory()
 
+    @np.errstate(over="ignore", divide="ignore", invalid="ignore")  # far-out readings may leave no finite answer; that is looked at below
     def update(self, memory: EstimatorMemory, measured: Measurements, in_force: Mapping[str, float]) -> tuple[Estimate, EstimatorMemory]:
         """Returns the estimate at the time of the measurements; ``in_force`` are the setpoints that acted since the last update."""
         at_s = measured.taken_at_s
@@ -72,6 +76,9 @@ class Estimator:
         offsets = self._learn_powers(offsets, response, measured.values)
         offsets = self._learn_modes(offsets, response, measured.values, max(at_s - memory.at_s, 0.0))
         loads = self._loads(states, known, response)
+        if not all(map(math.isfinite, (*states.values(), *loads.values(), *offsets.values()))):
+            estimate = Estimate(at_s, {}, {}, dict(memory.offsets), valid=False, says="the model has no answer to what is measured")
+            return estimate, EstimatorMemory(at_s, {}, memory.offsets, known, seen)
         return Estimate(at_s, states, loads, offsets, valid=True), EstimatorMemory(at_s, states, offsets, known, seen)
 
     def _remember(self, memory: EstimatorMemory, measured: Measurements) -> tuple[dict[str, float], dict[str, float]]:
@@ -92,6 +99,8 @@ class Estimator:
         if not memory.states or not 0.0 < elapsed <= 2.0 * REMEMBER_S:
             return self._from_measurements(known), dict(memory.offsets)
         states, offsets = self._predict(memory, known, setpoints, elapsed), dict(memory.offsets)
+        if not all(abs(value) <= _FARTHEST_C for value in states.values()):
+            return self._from_measurements(known), offsets
         response_s = self._response_times_s(known)
         for state in self._layout.states:
             if state in measured.values and state in response_s:
