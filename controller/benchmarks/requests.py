@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import random
 import tempfile
@@ -15,6 +16,7 @@ from controller.backtest import Task, run_policy
 from controller.estimate import Estimator
 from controller.forecast import Forecaster
 from controller.journal import JournalReader
+from controller.log import configure
 from controller.optimise.request import PlanRequest
 from controller.replay import differing, stages_of_header
 from plant_models.reduced.observe import signals_used
@@ -45,6 +47,7 @@ class _Overheard:
 
 def of_a_day(config: Path, hours: float, told: Callable[[float], None] = lambda _share: None) -> list[PlanRequest]:
     """Returns the warm requests of policy ``mpc`` on 15 July, each with the plan before it."""
+    configure("auto", logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="coldaisle-bench-") as directory:
         journal = Path(directory) / "mpc.sqlite"
         run_policy(Task(config, Conditions(days=hours / 24.0), "mpc", journal), told, {})
