@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from controller.forecast.learn import HOUR_S, ahead, begin, learn
+from controller.forecast.outlook import Origin, Outlook, Provided, believed
 
 JUDGED_H: Final = (1, 6, 24)
 
@@ -45,11 +46,16 @@ class Skill:
         self.persistence_squares.append((persisted - truth) ** 2)
 
 
-def skill_of(hourly: Sequence[float], spread: float, learning_h: int) -> tuple[Skill, ...]:
+Service = Callable[[int], Sequence[float]]
+"""What a weather service says at an hour of that hour and of those after it."""
+_ANY: Final = "weather.oa_wetbulb_c"
+
+
+def skill_of(hourly: Sequence[float], spread: float, learning_h: int, service: Service | None = None) -> tuple[Skill, ...]:
     """Returns the skill at ``JUDGED_H`` of forecasts made every hour once ``learning_h`` hours were seen; learning goes on meanwhile.
 
-    ``hourly`` are hourly values without gaps, ``spread`` the standard deviation of an hour's change to begin with. Raises ValueError for a
-    series too short to judge.
+    ``hourly`` are hourly values without gaps, ``spread`` the standard deviation of an hour's change to begin with; a ``service`` is believed as the
+    daemon believes it. Raises ValueError for a series too short to judge.
     """
     if len(hourly) <= learning_h + max(JUDGED_H):
         raise ValueError(f"{len(hourly)} hours: more than {learning_h + max(JUDGED_H)} are needed")
@@ -60,8 +66,12 @@ def skill_of(hourly: Sequence[float], spread: float, learning_h: int) -> tuple[S
         known = learn(known, value, at_s)
         if i < learning_h:
             continue
-        said = ahead(known, [at_s + h * HOUR_S for h in JUDGED_H])
-        for skill, low, median, high in zip(found, said.low, said.median, said.high, strict=True):
+        instants_s = [at_s + h * HOUR_S for h in (0, *JUDGED_H)]
+        said = ahead(known, instants_s)
+        if service is not None:
+            stated = Provided(_ANY, Origin.WEATHER_SERVICE, at_s, HOUR_S, tuple(service(i)))
+            said = believed({_ANY: said}, Outlook((stated,)), {_ANY: value}, instants_s)[_ANY]
+        for skill, low, median, high in zip(found, said.low[1:], said.median[1:], said.high[1:], strict=True):
             if i + skill.hours < len(hourly):
                 skill.judge(low, median, high, value, hourly[i + skill.hours])
     return found

@@ -14,7 +14,12 @@ def test_wet_bulb_and_load_are_better_than_persistence(capsys: pytest.CaptureFix
     """Ten weeks of a typical year and the generated load, at 1, 6 and 24 hours."""
     assert main(["--weather", "greensboro", "--hours", "1700"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert len(found) == 2
+    own, served, load = found
+    assert served == f"{own}, with a weather service"
+    for horizon, said in found.pop(served).items():
+        assert said["rmse"] < found[own][horizon]["rmse"], horizon
+        assert said["coverage_of_80"] >= 0.8, "the spread stays that of our own forecast, which is worse"
+    assert list(found) == [own, load]
     for trace, horizons in found.items():
         for horizon, said in horizons.items():
             assert said["rmse"] < said["persistence_rmse"], (trace, horizon)
