@@ -24,6 +24,7 @@ def describe(loaded: LoadedSite) -> str:
         ("devices", _devices(site, loaded.points)),
         ("setpoints that may be asked for", _setpoints(site, loaded.points)),
         ("timing and lease", _timing(site)),
+        *([("what others say of the hours ahead", _outlook(site))] if site.forecast or site.boundary.token_file else []),
     ):
         lines += [heading, *(f"  {line}" for line in inside)]
     return "\n".join(lines)
@@ -104,6 +105,14 @@ def _timing(site: Site) -> Iterator[str]:
     yield f"cycle {timing.cycle_s:g} s, guard {timing.guard_s:g} s, plan within {timing.plan_deadline_wall_s:g} s"
     proven = "proven" if lease.proven else "not proven, so the stage is capped at ADVISORY"
     yield f"heartbeat every {lease.heartbeat_period_s:g} s, the BAS takes over after {lease.bas_timeout_s:g} s ({proven})"
+
+
+def _outlook(site: Site) -> Iterator[str]:
+    for name, source in site.forecast.items():
+        where = source.url or source.topic or str(source.file)
+        yield f"{name}: {source.gives} as {source.format} from {where} every {source.period_s:g} s, believed for {source.believed_for_s:g} s"
+    if site.boundary.token_file:
+        yield f"schedulers are served on {site.boundary.host}:{site.boundary.port}{', HTTPS' if site.boundary.certificate else ''} by coldaisle boundary"
 
 
 def as_json(loaded: LoadedSite) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from plant_models.site.describe import describe
 from plant_models.site.forecast import boundary_socket
 from plant_models.site.load import LoadedSite, Problem
 from tests.plant_models.site.conftest import SITE
@@ -22,6 +23,8 @@ def test_a_weather_service_and_a_file_drop_are_understood(load: Load, tmp_path: 
     site = load(SITE + WEATHER + LOAD).site
     assert (site.forecast["weather"].period_s, site.forecast["jobs"].series["hall-a"].factor) == (1800.0, 1.0)
     assert boundary_socket(site) == site.persistence.socket.with_name("boundary.sock")
+    assert "weather: weather as open-meteo from https://weather.example/v1/forecast every 1800 s, believed for 21600 s" in describe(load(SITE + WEATHER))
+    assert "what others say" not in describe(load(SITE))
     moved = load(SITE + '[boundary]\nsocket = "/run/b/boundary.sock"\n').site
     assert boundary_socket(moved) == Path("/run/b/boundary.sock")
 
