@@ -122,7 +122,7 @@ class Bas:
             if first:
                 station.begin()
             station.scan(elapsed_s, self._lends(name), self._forced(name, usable))
-        commands = tuple(plant.scan(now_s, elapsed_s, self._in_use(plant.plant.name), usable) for plant in self._plants)
+        commands = tuple(plant.scan(now_s, elapsed_s, self._in_use(plant.plant.name, ahead), usable) for plant in self._plants)
         tcs = tuple(t.scan(now_s, self._held(t.hall.name, "tcs_setpoint_c"), self._held(t.hall.name, "tcs_dp_setpoint_kpa"), usable) for t in self._tcs)
         loops = tuple(p.scan(now_s, self._held(p.loop.name, "fws_setpoint_c"), usable) for p in self._loops)
         self._show_stages()
@@ -223,11 +223,12 @@ class Bas:
     def _held(self, equipment: str, quantity: str) -> float:
         return self._stations[f"{equipment}.{quantity}"].effective
 
-    def _in_use(self, plant: str) -> Setpoints:
+    def _in_use(self, plant: str, ahead: Mapping[str, float]) -> Setpoints:
         chws, dp, cws = (self._held(plant, q) for q in ("chws_setpoint_c", "chw_dp_setpoint_kpa", "cws_setpoint_c"))
         pumps = next((p.name for p in self._site.pump if p.plant == plant and p.serves == "cw"), None)
         stage = self._stations.get(f"{plant}.{_STAGE}")
-        return Setpoints(chws, dp, cws, self._held(pumps, _SPEED) if pumps else 100.0, stage.asked if stage else None)
+        asked = stage.asked if stage and stage.asked is not None else ahead.get(f"{plant}.{_STAGE}")
+        return Setpoints(chws, dp, cws, self._held(pumps, _SPEED) if pumps else 100.0, asked)
 
     def _lends(self, setpoint: str) -> bool:
         """Returns whether a setpoint follows requests now; the stage only while the daemon says that a plan is in charge, resets count no machines."""

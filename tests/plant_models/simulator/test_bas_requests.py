@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from plant_models.simulator.course import Course
 from plant_models.site.load import LoadedSite, load_site
 from safety.signals import MachineState
 from tests.plant_models.simulator.bas_bench import MACHINES, ROOT, Bench, sensors
@@ -65,6 +66,13 @@ def test_condenser_pumps_follow_a_speed_except_while_a_machine_changes(loaded: L
     history = bench.scan_for(1200)
     assert {c.cw_pump_speed for c in history if c.cw_pump_count == 3.0 and not c.chiller_on[2]} == {1.0}
     assert bench.commands.cw_pump_speed == pytest.approx(0.82)
+
+
+def test_a_stage_of_a_course_is_followed_as_one_that_is_asked_for(loaded: LoadedSite) -> None:
+    bench = Bench(loaded, sensors(2300.0))
+    bench.bas.follow(Course(bench.now_s, {STAGE: (3.0,)}))
+    bench.scan_for(2400)
+    assert len(bench.running()) == 3
 
 
 def test_near_the_highest_lift_condensers_have_all_water(loaded: LoadedSite) -> None:
