@@ -66,25 +66,37 @@ def _regression() -> list[Found]:
 
 def _chillers() -> list[Found]:
     found = []
-    capped = []
+    capped: list[tuple[float, str]] = []
     for name in _VANES + _VSD:
         curves = curves_of("", name)
-        capped.append(_cop(curves, *_AHRI_C, 1.0, of_reference=False))
+        capped.append((_cop(curves, *_AHRI_C, 1.0, of_reference=False), name))
         bare = _cop(curves, *_AHRI_C, 1.0, of_reference=False, bare=True)
         found.append(Found(f"{curves.source}: full-load COP of its curves, AHRI", 5.5, 7.0, "", "manufacturers' curves", bare))
-    found.append(Found("the same with the simulator's second-law cap, worst machine", 5.5, 7.0, "", "manufacturers' curves", min(capped), _CAP))
+    worst, name = min(capped)
+    found.append(Found("the same with the simulator's guards, worst machine", 5.5, 7.0, "", "manufacturers' curves", worst, _at_rating(curves_of("", name))))
     default = curves_of("vsd_centrifugal")
     found.append(
         Found("default machine: full load, AHRI", 0.50, 0.64, "kW/ton", "manufacturers' curves", _KW_PER_TON / _cop(default, *_AHRI_C, 1.0, of_reference=False))
     )
     for what, kind, low, high in (("constant speed", "constant_speed_centrifugal", 6.0, 7.4), ("variable speed", "vsd_centrifugal", 8.0, 11.0)):
         curves = curves_of(kind)
-        parts = [(weight, _cop(curves, _AHRI_C[0], entering, plr, of_reference=True)) for plr, entering, weight in _IPLV]
-        found.append(Found(f"IPLV, {what}", low, high, "", "AHRI 550/590 weights", sum(w * cop for w, cop in parts), curves.source))
+        others = [f"{other.source} {_iplv(other):.2f}" for name in _VANES + _VSD if (other := curves_of("", name)).leaving == curves.leaving]
+        remark = f"of {curves.source}, the default of its kind; {', '.join(others)}"
+        found.append(Found(f"IPLV, {what}", low, high, "", "AHRI 550/590 weights", _iplv(curves), remark))
     found.append(
         Found("air-cooled screw, 35 degC air, full load: COP", 2.7, 3.5, "", "90.1 Path A curves", _cop(AIR_COOLED_SCREW, 6.67, 35.0, 1.0, of_reference=False))
     )
     return found
+
+
+def _iplv(curves: ChillerCurves) -> float:
+    return sum(weight * _cop(curves, _AHRI_C[0], entering, plr, of_reference=True) for plr, entering, weight in _IPLV)
+
+
+def _at_rating(curves: ChillerCurves) -> str:
+    """Returns where a machine's published curves end, for the remark on its rating point."""
+    water, most_c = "leaving" if curves.leaving else "entering", curves.condenser_range_c[1]
+    return f"{curves.source}: published to {most_c:.1f} degC of {water} condenser water; the rating point lies beyond, where the lift extrapolates it"
 
 
 def _per_k(power: Callable[[float], float]) -> float:

@@ -12,8 +12,8 @@ from plant_models.validation.transients import transient_targets
 
 ROOT = Path(__file__).parents[2]
 
-# a capacity that the curves do not reach at rating, and a large machine of 1758 kW that is a little better than the range of its kind
-MISSED = {"the same with the simulator's second-law cap, worst machine", "IPLV, constant speed"}
+# a machine whose curves end before the rating point, and a large machine of 1758 kW that is a little better than the range of its kind
+MISSED = {"the same with the simulator's guards, worst machine", "IPLV, constant speed"}
 
 SLOWER = {"loss of air, 10 kW a rack: to 40 degC", "loss of air, 20 kW a rack: to 40 degC"}
 
@@ -21,7 +21,10 @@ SLOWER = {"loss of air, 10 kW a rack: to 40 degC", "loss of air, 20 kW a rack: t
 def test_machines_meet_their_targets_but_for_those_named() -> None:
     missed = {f.what: f.remark for f in machine_targets().found if not f.passed}
     assert missed.keys() == MISSED
-    assert all(remark for remark in missed.values())
+    assert missed["the same with the simulator's guards, worst machine"].startswith(
+        "Carrier 19XR 2391 kW VSD, reformulated EIR: published to 32.7 degC of leaving"
+    )
+    assert "York YT 1055 kW vanes, EIR 7.10" in missed["IPLV, constant speed"]
 
 
 def test_the_plant_in_motion_meets_its_targets_but_for_racks_that_store_heat() -> None:
