@@ -26,7 +26,8 @@ class Tuning:
     """Parameters of the resets: Guideline 36-2021 values where it has any; the others are what an operator tunes once.
 
     ``approach_*``, ``spread_k``, ``chws_warmest_c``, ``importance`` and ``inlet_gain`` were searched one by one, for the least facility energy, on
-    reference-a under its generated load on 8 May and 12 November in Greensboro and 18 February and 26 August in Miami.
+    reference-a under its generated load on 8 May and 12 November in Greensboro and 18 February and 26 August in Miami;
+    ``python -m plant_models.reset_search`` searches them again.
     """
 
     delay_s: float = 900.0  # 5.20.5.2 Td
