@@ -25,8 +25,8 @@ _UTILISATION: Final = 0.538  # 3.5 MW of 5 MW with servers that idle at 35 %
 _AGE: Final = 1.08  # power over that of the clean machine, as in the calculation
 
 _MISS_ABOVE: Final = (
-    "the BAS uses its economiser less than the calculation: beside compressors it keeps their least lift, and with it tower water too warm to help, "
-    "and its prediction for cooling without them is cautious (at 16 degC chilled water it stayed off all 16 February in Phoenix, 4 to 13 degC wet bulb)"
+    "beside an economiser the BAS holds the machines' least lift and the guideline's stages (at 16 degC four of them at a third of load, tower water "
+    "at 19 degC in 9 to 13 degC wet bulb), where the calculation lets the towers go as cold as they can"
 )
 _MISS_BELOW: Final = "few days: more hours without compressors than in the year"
 
