@@ -40,7 +40,7 @@ def test_data_that_cannot_be_used_say_why(tmp_path: Path) -> None:
     assert not (tmp_path / "model.json").exists()
 
 
-@pytest.mark.parametrize("site", ["reference-a", "reference-b", "reference-c", "small"])
+@pytest.mark.parametrize("site", ["reference-a", "reference-b", "small"])
 def test_the_examples_models_were_identified_from_readings(site: str) -> None:
     """A model file says what it was fitted on; true parameters or name plates have neither rows nor errors on days held back."""
     loaded = load_site(Path(__file__).parents[2] / "config" / site, {}).site
