@@ -47,11 +47,17 @@ class Trusts:
 
 
 def members(loaded: LoadedSite) -> dict[str, tuple[str, ...]]:
-    """Returns the setpoints of each group: those that the site names together, the others by equipment; one empty group where there is none."""
-    group_of = {setpoint: name for name, setpoints in loaded.site.rollout.group.items() for setpoint in setpoints}
+    """Returns the setpoints of each group: those that the site names together, the others by equipment, a machine's with its plant's.
+
+    One empty group where there is none.
+    """
+    site = loaded.site
+    plant_of = {machine.name: machine.plant for kind in (site.chiller, site.tower, site.pump) for machine in kind}
+    group_of = {setpoint: name for name, setpoints in site.rollout.group.items() for setpoint in setpoints}
     found: dict[str, tuple[str, ...]] = {}
     for setpoint in loaded.points.setpoints:
-        name = group_of.get(setpoint, setpoint.partition(".")[0])
+        equipment = setpoint.partition(".")[0]
+        name = group_of.get(setpoint, plant_of.get(equipment, equipment))
         found[name] = (*found.get(name, ()), setpoint)
     return found or {NO_SETPOINTS: ()}
 

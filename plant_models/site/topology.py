@@ -69,8 +69,8 @@ class Lease:
 class Rollout:
     """How far the operator's trust may go; ``simulated`` sites may be started at any stage.
 
-    ``group`` names setpoints that are trusted together; those of no group are trusted by equipment. ``criteria`` are stricter bounds of
-    ``safety.graduation``, by key. Authority from advisory on ends ``renew_days`` after a person last gave or renewed it.
+    ``group`` names setpoints that are trusted together; those of no group are trusted by equipment, a machine's with its plant's. ``criteria`` are
+    stricter bounds of ``safety.graduation``, by key. Authority from advisory on ends ``renew_days`` after a person last gave or renewed it.
     """
 
     __pydantic_config__ = _STRICT

@@ -49,7 +49,7 @@ async def test_every_readable_point_is_read_once_and_believed() -> None:
     assert live.good, [s for s in live.points if not s.good]
     assert set(live.unread) == {p.signal for p in SMALL.points.rows if not p.readable}
     assert live.requests[REQUEST] == 15.0
-    assert [(p.name, p.points, p.answered) for p in live.peers] == [("plant-plc", 71, 71)]
+    assert [(p.name, p.points, p.answered) for p in live.peers] == [("plant-plc", 78, 78)]
 
 
 async def test_the_round_trip_is_the_shortest_of_one_point_read_alone() -> None:

@@ -24,6 +24,7 @@ from tests.failures.conftest import SUPPLY, TIMEOUT_S, Make
 
 ONE_TICK = 5.0 / 60.0  # min
 INLET = "hall-a.rack_inlet_max_c"
+STAGE = "running_setpoint_count"
 SUPPLY_REQUEST = f"{SUPPLY}.request"
 
 
@@ -98,7 +99,7 @@ async def test_a_dead_unit_behind_the_gateway_takes_no_other_with_it(wired: Make
 async def test_contention_behind_the_gateway_holds_and_hands_nothing_back(wired: Make) -> None:
     small = await wired()
     await small.in_charge()
-    small.spoil(down=wire.each(3, wire.exception(11)))
+    small.spoil(down=wire.each(4, wire.exception(11)))  # a scan is not a multiple of four replies, so that it is another one each time
     for _ in range(6):
         await small.run(5)
         small.assert_in_charge_still()
@@ -143,7 +144,7 @@ async def test_what_arrives_is_what_was_decided_to_the_registers_step(wired: Mak
     await small.in_charge()
     arrived = dict.fromkeys(small.behind.site.signals, None) | {s: v for _, s, v in small.requests()}
     decided = {s: v for d in small.done for s, v in d.record.decision.command.writes.items()}
-    assert decided.keys() == {f"{sp}.request" for sp in small.loaded.points.setpoints}
+    assert decided.keys() == {f"{sp}.request" for sp in small.loaded.points.setpoints if not sp.endswith(STAGE)}  # stages are a plan's to ask
     assert {s: arrived[s] for s in decided} == {s: pytest.approx(v, abs=0.0501) for s, v in decided.items()}
     assert small.outcomes(Outcome.DIFFERS) == set()
 

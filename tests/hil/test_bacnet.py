@@ -167,7 +167,8 @@ async def test_a_daemon_runs_a_site_over_bacnet_and_leaves_no_command_behind(tmp
         assert rig.in_charge(), rig.daemon.tail()
         (device,) = rig.bench.devices
         assert isinstance(device, BacnetDevice)
-        requests = [p.signal for p in rig.loaded.points.rows if p.signal.endswith(".request")]
+        every = [p.signal for p in rig.loaded.points.rows if p.signal.endswith(".request")]
+        requests = [s for s in every if not s.endswith("running_setpoint_count.request")]  # stages are a plan's to ask, and none is in time here
         commanded = [s for s in requests if device.served(s).priorityArray[13].null is None]
         assert commanded == requests
         await hand_back(rig)

@@ -1,4 +1,4 @@
-"""The optimiser's process plans as the tracker does, and every way it can fail is an unsolved proposal and a new process, never an exception."""
+"""The optimiser's process plans as tracker and planner do, and every way it can fail is an unsolved proposal and a new process, never an exception."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from controller.encode import to_text
+from controller.optimise.planner import Planner
 from controller.optimise.worker import OptimiserWorker
 from plant_models.reduced.parameters import save_parameters
 
@@ -58,13 +59,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_the_process_plans_as_the_tracker_does_and_another_takes_over_when_it_is_killed(
+async def test_the_process_plans_as_tracker_and_planner_do_and_another_takes_over_when_it_is_killed(
     bench: Any, tracker: Any, directory: Path, environ: Mapping[str, str]
 ) -> None:
     """Bit for bit, before and after; the request in between is answered with a reason."""
     worker = OptimiserWorker(directory, environ, PATIENCE_WALL_S, time_limited=False)
     request = bench.request()
-    expected = to_text(tracker.plan(request))
+    planner = Planner(bench.site, bench.limits, bench.parameters)
+    expected = to_text(planner.complete(request, tracker.plan(request)))
     await worker.start()
     try:
         assert to_text(await worker.plan(request)) == expected
