@@ -159,7 +159,9 @@ class PointClock:
             self._unchanged += 1
 
     def _wait_s(self) -> float:
-        """A bench in lockstep answers within a millisecond or so; one at real time within a second."""
+        """A bench in lockstep answers within a millisecond or so; one at real time within a second; one that is gone is not worth a processor."""
+        if self._polled_wall_s > self._heard_wall_s:
+            return PATIENT_WAIT_S
         if self._unchanged <= SPINS:
             return 0.0
         return PROMPT_WAIT_S if self._monotonic() - self._changed_wall_s < PROMPT_FOR_S else PATIENT_WAIT_S

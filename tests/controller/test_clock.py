@@ -129,6 +129,16 @@ async def test_a_lost_clock_runs_on_at_real_time_and_is_found_again() -> None:
     assert clock.now_s() == 300.0
 
 
+async def test_a_lost_clock_is_asked_patiently_while_time_runs_on() -> None:
+    plant = Served(value=100.0)
+    clock = PointClock(lost_after_wall_s=0.0)
+    clock.follow(plant)
+    await clock.ready()
+    plant.value, asked = None, plant.polls
+    await clock.sleep_until(100.3)
+    assert plant.polls - asked <= 40  # three tenths of a second, a hundredth each; without patience some thousands
+
+
 async def test_what_is_done_is_announced() -> None:
     plant = Served(value=100.0)
     clock = PointClock()
