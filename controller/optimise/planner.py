@@ -34,6 +34,7 @@ STEP_S: Final = 900.0
 STEPS: Final = 96
 _COARSE: Final = 4  # rest states are found once an hour; between, power is interpolated
 _LOAD_SHARE: Final = 0.88  # engineering value: of the machines' capacity that the upper quantile of the load may take
+_LET_GO_SHARE: Final = 0.82  # engineering value: a machine is let go only when the rest carry the load with this share, so that none comes and goes
 _START_KWH: Final = 40.0  # engineering value: what a start wears, and what it costs until it carries its share
 _VALID_S: Final = 3600.0  # an older plan asks for nothing: the stage stays as it is in force
 _FIRST_STEPS: Final = 2  # a machine starts within so many steps
@@ -85,8 +86,9 @@ class Planner:
         known = setpoints_known(self._site, request.measured, request.in_force)
         setpoints = {s: proposal.ahead[s][-1] if s in proposal.ahead else known[s] for s in layout_of(self._site).setpoints}
         rest = Rest(self._site, self._parameters, self._limits, states, request.estimate.offsets)
-        least = self._least(plant, request, self._heats_kw(plant, request, ahead))
         reach, held = request.reach.get(name), round(request.in_force[name])
+        heats_kw = self._heats_kw(plant, request, ahead)
+        least = np.maximum(self._least(plant, request, heats_kw), np.minimum(held, self._least(plant, request, heats_kw, _LET_GO_SHARE)))
         first = (held, held) if reach is None else (math.ceil(reach.low), math.floor(reach.high))
         weights = np.array(weights_of(self._site, ahead, STEPS))[:STEPS]
         found: Path | None = None
@@ -126,10 +128,10 @@ class Planner:
         soon = max(present, *later[: _FIRST_STEPS + 1])
         return (soon, *(max(h, present) if k < _FIRST_STEPS else h for k, h in enumerate(later[1:], start=1)))
 
-    def _least(self, plant: Plant, request: PlanRequest, heats_kw: Sequence[float]) -> Counts:
+    def _least(self, plant: Plant, request: PlanRequest, heats_kw: Sequence[float], share: float = _LOAD_SHARE) -> Counts:
         """Returns the fewest machines that carry each heat and the spare ones that the site wants."""
         sizes = self._sizes_kw(plant, request)
-        carried = np.cumsum([_LOAD_SHARE * s for s in sizes])
+        carried = np.cumsum([share * s for s in sizes])
         needed = [int(np.searchsorted(carried, kw + plant.load_step_kw)) + 1 + plant.spare_chillers for kw in heats_kw]
         fewest: Counts = np.minimum(np.array(needed, dtype=int), len(sizes))
         return fewest
