@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal as os_signal
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -231,6 +232,7 @@ async def test_a_stopped_process_behind_an_open_connection_is_missing_and_found_
             try:
                 await _until(bus, seven, Status.GOOD)
                 server.send_signal(os_signal.SIGSTOP)
+                await asyncio.to_thread(os.waitid, os.P_PID, server.pid, os.WSTOPPED | os.WNOWAIT)  # the signal may still be on its way
                 for _ in range(3):
                     raw = (await bus.read([seven]))[seven.signal]
                     assert (raw.value, raw.status) == (None, Status.MISSING)

@@ -79,7 +79,7 @@ async def test_a_certificate_that_is_not_good_any_more_hands_the_plant_back_and_
     if trusted:
         trust(tmp_path, certificate, "also.der")
     await restart(site, tmp_path, certificate)
-    await site.run(7)
+    await site.run(9)  # the BAS comes back at the slower of each setpoint's rates
     reading = site.last(INLET)
     assert (reading.value, reading.status, site.fault(INLET)) == (None, Status.MISSING, FaultCause.MISSING)
     assert says in reading.detail or "left alone" in reading.detail

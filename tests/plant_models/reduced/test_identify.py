@@ -67,6 +67,8 @@ class Otherwise:
         chiller = cooling / cop + 8.0
         speed = float(np.clip(0.25 + (cooling + chiller) / 55.0 / (self.cws - wetbulb + 4.0) ** 1.6, 0.25, 1.0))
         dp = setpoints["plant.chw_dp_setpoint_kpa"]
+        pump = setpoints["cwp.speed_setpoint_pct"] / 100.0
+        condenser_kgs = 51.0 * pump**1.15  # against some static head
         values = {
             "at_s": self.at_s,
             "weather.oa_wetbulb_c": wetbulb,
@@ -79,9 +81,9 @@ class Otherwise:
             "plant.chws_temp_c": self.chws,
             "plant.chwr_temp_c": self.chwr,
             "plant.cws_temp_c": self.cws,
-            "plant.cwr_temp_c": self.cws + 1.15 * cooling / (CP_WATER * 51.0),
+            "plant.cwr_temp_c": self.cws + 1.15 * cooling / (CP_WATER * condenser_kgs),
             "plant.chw_flow_kgs": flow,
-            "plant.cw_flow_kgs": 51.0,
+            "plant.cw_flow_kgs": condenser_kgs,
             "ch-1.power_kw": chiller,
             "ch-2.power_kw": 0.0,
             "ct-1.power_kw": 12.0 * speed**3,
@@ -89,7 +91,8 @@ class Otherwise:
             "ct-2.power_kw": 0.0,
             "ct-2.fan_pct": 0.0,
             "chwp.power_kw": 0.0021 * flow * dp + 8e-5 * flow**3 + 0.5,
-            "cwp.power_kw": 16.0,
+            "cwp.power_kw": 16.0 * pump**2.8,
+            "cwp.speed_pct": 100.0 * pump,
             "site.losses_power_kw": 20.0 + 0.05 * it,
         }
         noise = {"_temp_c": 0.05, "_max_c": 0.05, "_kgs": 0.2, "_kw": 0.3}

@@ -15,6 +15,12 @@ SMALL = Path(__file__).parents[3] / "config" / "small"
 def site_with(tmp_path: Path, rollout: str) -> Path:
     for file in ("site.toml", "points.csv", "plant.toml", "model.json"):
         shutil.copy(SMALL / file, tmp_path)
+    site = tmp_path / "site.toml"
+    site.write_text(site.read_text().replace("[rollout]\n", f"[rollout]\n{rollout}\n"))
+    return tmp_path
+
+
+def test_groups_and_stricter_criteria_are_read(tmp_path: Path) -> None:
     air = 'air = ["hall-a.crah_supply_setpoint_c", "hall-a.crah_fan_setpoint_pct"]'
     stricter = '"advisory.shadow_days" = 14, "advisory.power_error_pct" = 8'
     text = f"group = {{ {air} }}\ncriteria = {{ {stricter} }}\nrenew_days = 30"
