@@ -28,8 +28,9 @@ def readiness(loaded: LoadedSite, history: History) -> dict[str, Any] | None:
         return None
     noise_pct, autocorrelation = found
     missing = missing_meters(loaded)
-    widened = {group: math.hypot(noise_pct, 100.0 * _MODELLED * _SHARES[group]) / noise_pct for group, names in missing.items() if names}
-    whole = math.prod(widened.values())
+    errors_pct = {group: 100.0 * _MODELLED * _SHARES[group] for group, names in missing.items() if names}
+    widened = {group: math.hypot(noise_pct, error) / noise_pct for group, error in errors_pct.items()}
+    whole = math.hypot(noise_pct, *errors_pct.values()) / noise_pct  # errors of different machines are independent
     return {
         "days_recorded": hours.days,
         "noise_pct": noise_pct,

@@ -40,6 +40,16 @@ class SlowOptimiser:
         return Proposal(Source.PLAN, request.estimate.at_s, solved=False, setpoints={}, says="too late")
 
 
+async def assert_beats(small: Rig) -> None:
+    """Lets time pass with the guard alone, and looks at each of its beats."""
+    guard, site = small.engine.guard, small.prepared.site
+    before, until_s = guard.count, site.now_s + SOLVE_S
+    while site.now_s < until_s:
+        await guard.tick(site.now_s)
+        site.advance(site.now_s + GUARD_S)
+    assert guard.count - before == SOLVE_S / GUARD_S, "each tick renewed the lease"
+
+
 async def test_the_guard_beats_on_while_a_plan_is_solved(rig: Make) -> None:
     small = await rig(Stage.AUTO)
     await small.run(20)
@@ -47,12 +57,8 @@ async def test_the_guard_beats_on_while_a_plan_is_solved(rig: Make) -> None:
     object.__setattr__(small.engine.cycle, "optimiser", slow)
     cycle = asyncio.create_task(small.engine.cycle_once())
     await slow.asked.wait()
-    guard, site = small.engine.guard, small.prepared.site
-    before, until_s = guard.count, site.now_s + SOLVE_S
-    while site.now_s < until_s:
-        await guard.tick(site.now_s)
-        site.advance(site.now_s + GUARD_S)
-    assert guard.count - before == SOLVE_S / GUARD_S, "each tick renewed the lease"
+    await assert_beats(small)
+    site = small.prepared.site
     assert site.read(f"{SUPPLY}.authority") == Authority.REMOTE
     slow.done.set()
     done = await cycle
@@ -82,12 +88,8 @@ async def test_the_guard_beats_on_beside_a_big_scan(rig: Make) -> None:
     small.bus.read = slow.read  # type: ignore[method-assign]  # the same bus, slower
     cycle = asyncio.create_task(small.engine.cycle_once())
     await slow.asked.wait()
-    guard, site = small.engine.guard, small.prepared.site
-    before, until_s = guard.count, site.now_s + SOLVE_S
-    while site.now_s < until_s:
-        await guard.tick(site.now_s)
-        site.advance(site.now_s + GUARD_S)
-    assert guard.count - before == SOLVE_S / GUARD_S, "each tick renewed the lease"
+    await assert_beats(small)
+    site = small.prepared.site
     assert not cycle.done(), "all this while the scan went on"
     slow.done.set()
     await cycle

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,10 @@ from controller.report.metrics import metrics
 from controller.report.money import worth
 from controller.report.proof import as_json, experiment_html, proof_of
 from controller.report.read import History, Moment
+from controller.report.readiness import as_text, readiness
 from controller.rollout.switchback import Arm, Design, arms, seal
+from plant_models.site.load import load_site
+from plant_models.site.points import Points
 from safety.limits import HallLimits, Limits
 
 DESIGN = Design(seed=11, first_day=date(2026, 1, 5), blocks_most=2)
@@ -103,6 +107,23 @@ def test_hours_before_an_experiment_belong_to_nobody() -> None:
     assert hours.days == 28
     assert not hours.controller.any()
     assert hours.it_kw[0] == 1990.0  # referred to one inlet temperature, where the estimate gives it
+
+
+def test_what_could_be_found_is_told_beforehand_and_missing_meters_widen_it() -> None:
+    site = load_site(Path(__file__).parents[3] / "config" / "small", {})
+    whole = readiness(site, history(0.0))
+    assert whole is not None
+    assert whole["missing_meters"] == {}
+    assert whole["interval_widened_in_all"] == 1.0
+    assert whole["days_per_arm"]["10"] < whole["days_per_arm"]["2"]
+    assert "every machine's power is metered" in as_text(whole)
+    dark = tuple(p for p in site.points.rows if p.signal not in ("ch-1.power_kw", "hall-a.crah_fan_power_kw"))
+    found = readiness(replace(site, points=Points(dark)), history(0.0))
+    assert found is not None
+    assert found["missing_meters"] == {"chillers": ["ch-1.power_kw"], "CRAH fans": ["hall-a.crah_fan_power_kw"]}
+    noise = found["noise_pct"]
+    assert found["interval_widened_in_all"] == pytest.approx((noise**2 + 6.0**2 + 1.7**2) ** 0.5 / noise)  # a tenth of 60 % and of 17 % of the power
+    assert readiness(site, history(0.0, days=11)) is None
 
 
 def test_a_years_worth_with_its_ends() -> None:
