@@ -91,7 +91,7 @@ class Daemon:
     def __post_init__(self, trusts: Trusts | None) -> None:
         """Puts what stands beside the cycle on the engine; the first drill is due a period after this start."""
         now_s = self.engine.clock.now_s()
-        self.excitations = Excitations(self.engine, self.note)
+        self.excitations = Excitations(self.engine, self.note, lambda: "a switchback experiment is going on" if self.switchbacks.design else "")
         self.drills = Drills(self.engine, self.note, now_s)
         self.heard = Heard(self.loaded.site)
         self.engine.outlook = self.heard.outlook

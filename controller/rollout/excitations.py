@@ -24,6 +24,8 @@ class Excitations:
 
     engine: Engine
     note: Callable[[Event], Awaitable[None]]
+    spoils: Callable[[], str] = lambda: ""
+    """What steps would spoil now, in words; "" for nothing."""
     now: Excitation | None = None
     last: Done | None = None
     said: str = ""
@@ -47,7 +49,7 @@ class Excitations:
         if self.last is None:
             return "no cycle was recorded yet in this run"
         held = self._held(self.last)
-        why = refused(self.engine.stage, self.last.record, held, steps)
+        why = self.spoils() or refused(self.engine.stage, self.last.record, held, steps)
         if why:
             return why
         at_s = self.engine.clock.now_s()

@@ -18,6 +18,7 @@ from controller.cycle import Done
 from controller.engine import Engine
 from controller.journal import Event
 from controller.rollout.switchback import Arm, Design, arm_on, last_day, seal
+from safety.grants import Grant
 from safety.modes import Condition, Stage, experiment_refused
 
 log = structlog.get_logger()
@@ -77,6 +78,10 @@ class Switchbacks:
             return "an experiment is going on"
         if self.engine.stage is not Stage.AUTO:
             return f"stage {self.engine.stage.name.lower()}: an experiment compares the whole daemon with the BAS, so the stage must be auto"
+        lent = self.engine.grants(self.engine.clock.now_s()) if self.engine.grants else None
+        narrow = [s for s in self.engine.loaded.points.setpoints if lent is not None and lent.get(s) != Grant()]
+        if narrow:
+            return f"not lent to the daemon in full: {', '.join(narrow)}; every group must be at stage auto"
         if design.first_day <= self.day(self.engine.clock.now_s()):
             return f"first day {design.first_day.isoformat()}: must lie ahead, so that nobody chooses it by the weather"
         return experiment_refused(self.engine.stage, frozenset(self.engine.standing))

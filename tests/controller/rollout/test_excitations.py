@@ -67,6 +67,14 @@ async def test_the_planned_steps_are_written_and_what_was_before_comes_back(rig:
     assert [(e.what, e.who, e.reason) for e in events] == [(w, "anna", "commissioning") for w in ("excitation_begun", "excitation_done")]
 
 
+async def test_none_begin_where_they_would_spoil_something_else(rig: Make) -> None:
+    small, excitations, events = await excited(rig)
+    excitations.spoils = lambda: "a switchback experiment is going on"
+    assert await excitations.order(plan_of(small), "anna", "commissioning") == "a switchback experiment is going on"
+    assert excitations.now is None
+    assert events == []
+
+
 async def test_a_condition_ends_them_in_its_own_cycle(rig: Make) -> None:
     small, excitations, events = await excited(rig)
     await excitations.order(plan_of(small), "anna", "interrupted")

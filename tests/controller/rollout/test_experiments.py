@@ -14,6 +14,7 @@ from controller.journal import Event
 from controller.record import Orders
 from controller.rollout.experiments import FILE, SwitchbackError, Switchbacks, design_from, design_of
 from controller.rollout.switchback import Arm, Design, arms, seal
+from safety.grants import Grant
 from safety.modes import Condition, Mode, Stage
 from tests.controller.conftest import Rig
 from tests.controller.rollout.test_drills import Keep
@@ -88,6 +89,12 @@ async def test_none_begins_below_auto_beside_another_or_on_a_day_that_has_begun(
     with pytest.raises(SwitchbackError, match="stage must be auto"):
         await found.begin(Design(1, tomorrow(found)), "anna", "prove it")
     small.engine.set_stage(Stage.AUTO)
+    every = {s: Grant() for s in small.engine.loaded.points.setpoints}
+    narrow, *_ = every
+    small.engine.grants = lambda _at_s: {**every, narrow: Grant(span=1.0)}
+    with pytest.raises(SwitchbackError, match=f"not lent to the daemon in full: {narrow}; every group"):
+        await found.begin(Design(1, tomorrow(found)), "anna", "prove it")
+    small.engine.grants = lambda _at_s: every
     await found.begin(Design(1, tomorrow(found)), "anna", "prove it")
     with pytest.raises(SwitchbackError, match="going on"):
         await found.begin(Design(2, tomorrow(found)), "anna", "again")
